@@ -1,0 +1,1 @@
+"""The planning service: optimiser, use cases, registry, HTTP routes, command line."""

@@ -1,0 +1,1 @@
+"""Chooses depth, width, slices, bitwidths and preload set under a latency target."""

@@ -1,0 +1,49 @@
+"""What can be wrong with a document, and how it is said.
+
+ContractError            a document, or two documents together, break a rule
+└── DigestMismatchError  content is not what its digest says
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import ValidationError
+
+SHOWN_PROBLEMS = 5
+SHOWN_VALUE_CHARACTERS = 60
+
+
+class ContractError(ValueError):
+    """A document breaks a rule; the message names the field, the value and the rule."""
+
+
+class DigestMismatchError(ContractError):
+    """Content does not have the digest it is known by."""
+
+
+def explain_validation(error: ValidationError, document: str) -> str:
+    """One line for each problem of a pydantic error: where, which value, which rule."""
+    problems = list(_problems(error))
+    shown = "; ".join(problems[:SHOWN_PROBLEMS])
+    hidden = len(problems) - SHOWN_PROBLEMS
+    return f"{document}: {shown}" + (f"; and {hidden} more" if hidden > 0 else "")
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(part) for part in problem["loc"]) or "document"
+        rule = problem["msg"].removeprefix("Value error, ")
+        yield f"{where}: {rule}{_got(problem['type'], problem.get('input'))}"
+
+
+def _got(kind: str, value: object) -> str:
+    if kind in {"missing", "value_error", "json_invalid"} or isinstance(value, dict | list | tuple):
+        return ""
+    text = repr(value)
+    if len(text) > SHOWN_VALUE_CHARACTERS:
+        text = text[:SHOWN_VALUE_CHARACTERS] + "…"
+    return f", got {text}"

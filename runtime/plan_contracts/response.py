@@ -1,0 +1,100 @@
+"""PlanResponse: the plan, how good it is proven to be, and what the simulator says of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from plan_contracts.document import Document, Part
+from plan_contracts.plan import Plan
+from plan_contracts.request import Policy
+from plan_contracts.units import (
+    Bytes,
+    Count,
+    Microseconds,
+    Positive,
+)
+
+Status = Literal["optimal", "feasible", "infeasible", "rejected_by_simulation"]
+Limit = Literal["compute", "io", "preload", "memory"]
+
+
+class PairBound(Part):
+    """An upper bound on the score of every plan of one (depth, width).
+
+    `table`: the sum of the best gains, no multipliers. `lagrangian`: recomputed from the
+    non-negative multipliers `path` (one a layer; with a read-ahead limit the flow from reads to
+    compute), `buffer` (with a read-ahead limit: the flow from the compute of layer l-w to the
+    reads of layer l, one a layer), `memory` (one a layer, per byte) and `preload` (per byte).
+    See PLANNING, "Bound by layers". `solver`: the bound is the word of a solver.
+    """
+
+    depth: Positive
+    width: Positive
+    upper_bound: float
+    kind: Literal["table", "lagrangian", "solver"]
+    path: tuple[float, ...] = ()
+    buffer: tuple[float, ...] | None = None
+    memory: tuple[float, ...] | None = None
+    preload: float = 0.0
+
+
+class Certificate(Part):
+    """How far the plan can be from the best: relative_gap = (upper_bound - objective) / range."""
+
+    objective: float
+    upper_bound: float
+    relative_gap: float
+    range: float
+    bounds: tuple[PairBound, ...]
+
+
+class SimulationSummary(Part):
+    """The simulator's verdict; quantiles and hit probability over `runs` seeded samples."""
+
+    latency_us: Microseconds
+    stall_us: Microseconds
+    io_busy_us: Microseconds
+    compute_busy_us: Microseconds
+    peak_memory_bytes: Bytes
+    quantiles_us: dict[str, Microseconds]
+    hit_probability: float
+    runs: Count
+
+
+class Baseline(Part):
+    """What another policy makes of the same request; nulls when it has no plan at all."""
+
+    policy: Policy
+    objective: float | None
+    latency_us: Microseconds | None
+    feasible: bool
+
+
+class ShadowPrices(Part):
+    """What one more unit would buy, in the table's unit, to first order at the plan's pair."""
+
+    score_per_ms: float
+    score_per_kib_preload: float
+
+
+class Infeasibility(Part):
+    """What would do instead: each least with the other limits as given, null if none would."""
+
+    least_latency_us: Microseconds | None
+    least_preload_bytes: Bytes | None
+    least_memory_bytes: Bytes | None
+    binding: Limit
+    message: str
+
+
+class PlanResponse(Document):
+    """The answer to a PlanRequest."""
+
+    status: Status
+    plan: Plan | None
+    certificate: Certificate | None
+    simulation: SimulationSummary | None
+    baselines: tuple[Baseline, ...] = ()
+    shadow_prices: ShadowPrices | None = None
+    skipped_widths: tuple[Positive, ...] = ()
+    infeasibility: Infeasibility | None = None
