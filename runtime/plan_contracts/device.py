@@ -48,13 +48,17 @@ class StorageJitter(Part):
 
 
 class Storage(Part):
-    """Flash: either bandwidth and request overhead, or a measured table of read size -> time."""
+    """Flash: either bandwidth and request overhead, or a measured table of read size -> time.
+
+    `provenance` is null when these numbers come from where the profile's do.
+    """
 
     bandwidth_bytes_per_s: Positive | None = None
     request_overhead_us: Microseconds = 0
     queue_depth: Positive = 1
     read_us_by_bytes: dict[PositiveBytes, Microseconds] | None = None
     jitter: StorageJitter = StorageJitter()
+    provenance: Provenance | None = None
 
     @model_validator(mode="after")
     def _one_model_of_time(self) -> Self:
@@ -108,7 +112,10 @@ def interpolate_up(table: Mapping[int, int], at: int) -> int:
 
 
 class Compute(Part):
-    """Durations on one compute target for one layer geometry and sequence length."""
+    """Durations on one compute target for one layer geometry and sequence length.
+
+    `provenance` is null when these numbers come from where the profile's do.
+    """
 
     target: str
     geometry: Geometry
@@ -118,6 +125,7 @@ class Compute(Part):
     fixed_us: Microseconds = 0
     activation_bytes: Bytes = 0
     jitter_sigma: Sigma = 0.0
+    provenance: Provenance | None = None
 
     def covers_width(self, width: int) -> bool:
         """Whether the width lies within the measured ones; outside, nothing is extrapolated."""
