@@ -8,6 +8,8 @@ import math
 from decimal import Decimal
 from typing import cast
 
+from plan_contracts.units import LARGEST_INTEGER
+
 LARGEST_PLAIN_EXPONENT = 21
 SMALLEST_PLAIN_EXPONENT = -6
 
@@ -20,8 +22,9 @@ def sha256_of(content: bytes) -> str:
 def canonical_json(value: object) -> bytes:
     """Canonical JSON of plain Python values (RFC 8785, JSON Canonicalization Scheme).
 
-    Takes dicts with string keys, lists, tuples, strings, booleans, None, integers and finite
-    floats. Raises ValueError on NaN and infinities, TypeError on anything else.
+    Takes dicts with string keys, lists, tuples, strings, booleans, None, integers that every
+    JSON reader keeps exact, and finite floats. Raises ValueError on other integers, NaN and
+    infinities, TypeError on anything else.
     """
     return _canonical(value).encode("utf-8")
 
@@ -31,7 +34,7 @@ def _canonical(value: object) -> str:
         case None | bool() | str():
             return json.dumps(value, ensure_ascii=False)
         case int():
-            return str(value)
+            return _integer(value)
         case float():
             return _number(value)
         case dict():
@@ -45,9 +48,20 @@ def _canonical(value: object) -> str:
 
 
 def _object(value: dict[str, object]) -> str:
+    for key in value:
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- unchecked input
+            message = f"canonical JSON's keys must be strings, got {key!r}"
+            raise TypeError(message)
     keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
     members = (f"{json.dumps(key, ensure_ascii=False)}:{_canonical(value[key])}" for key in keys)
     return "{" + ",".join(members) + "}"
+
+
+def _integer(value: int) -> str:
+    if abs(value) > LARGEST_INTEGER:
+        message = f"integers of canonical JSON must lie within +-{LARGEST_INTEGER}, got {value}"
+        raise ValueError(message)
+    return str(value)
 
 
 def _number(value: float) -> str:
