@@ -16,11 +16,13 @@ from plan_contracts.errors import ContractError
 from plan_contracts.provenance import Provenance
 from plan_contracts.units import (
     MICROSECONDS_PER_SECOND,
-    Bitwidth,
+    BitwidthKey,
     Bytes,
     Microseconds,
     Positive,
     PositiveBytes,
+    PositiveBytesKey,
+    PositiveKey,
     Sigma,
     ceil_div,
 )
@@ -56,7 +58,7 @@ class Storage(Part):
     bandwidth_bytes_per_s: Positive | None = None
     request_overhead_us: Microseconds = 0
     queue_depth: Positive = 1
-    read_us_by_bytes: dict[PositiveBytes, Microseconds] | None = None
+    read_us_by_bytes: dict[PositiveBytesKey, Microseconds] | None = None
     jitter: StorageJitter = StorageJitter()
     provenance: Provenance | None = None
 
@@ -120,8 +122,8 @@ class Compute(Part):
     target: str
     geometry: Geometry
     sequence_length: Positive
-    layer_us: Annotated[dict[Positive, Microseconds], Field(min_length=1)]
-    shard_decode_us: Annotated[dict[Bitwidth, Microseconds], Field(min_length=1)]
+    layer_us: Annotated[dict[PositiveKey, Microseconds], Field(min_length=1)]
+    shard_decode_us: Annotated[dict[BitwidthKey, Microseconds], Field(min_length=1)]
     fixed_us: Microseconds = 0
     activation_bytes: Bytes = 0
     jitter_sigma: Sigma = 0.0

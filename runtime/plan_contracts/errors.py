@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 SHOWN_PROBLEMS = 5
 SHOWN_VALUE_CHARACTERS = 60
@@ -34,10 +35,17 @@ def explain_validation(error: ValidationError, document: str) -> str:
 
 
 def _problems(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for problem in problems:
+        if problem["type"] == "too_short" and _has_bad_entry(problems, problem["loc"]):
+            continue  # pydantic counts the entries that are left once the bad ones are dropped
         where = ".".join(str(part) for part in problem["loc"]) or "document"
         rule = problem["msg"].removeprefix("Value error, ")
         yield f"{where}: {rule}{_got(problem['type'], problem.get('input'))}"
+
+
+def _has_bad_entry(problems: list[ErrorDetails], of: tuple[int | str, ...]) -> bool:
+    return any(len(other["loc"]) > len(of) and other["loc"][: len(of)] == of for other in problems)
 
 
 def _got(kind: str, value: object) -> str:

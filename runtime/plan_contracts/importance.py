@@ -11,7 +11,7 @@ from plan_contracts.document import Document
 from plan_contracts.errors import ContractError
 from plan_contracts.model import require_shape
 from plan_contracts.provenance import Provenance
-from plan_contracts.units import Bitwidth, Sha256
+from plan_contracts.units import BitwidthKey, Sha256
 
 if TYPE_CHECKING:
     from plan_contracts.model import ModelManifest, SliceSelection
@@ -37,8 +37,8 @@ class ImportanceTable(Document):
     unit: str
     base: ScoreTable
     full: ScoreTable | None = None
-    gain: Annotated[dict[Bitwidth, GainTable], Field(min_length=1)]
-    stderr: dict[Bitwidth, GainTable] | None = None
+    gain: Annotated[dict[BitwidthKey, GainTable], Field(min_length=1)]
+    stderr: dict[BitwidthKey, GainTable] | None = None
     provenance: Provenance
 
     @model_validator(mode="after")

@@ -10,7 +10,16 @@ from pydantic import Field, model_validator
 from plan_contracts.device import Geometry
 from plan_contracts.document import Document, Part
 from plan_contracts.errors import DigestMismatchError
-from plan_contracts.units import Bitwidth, Bytes, Count, Positive, PositiveBytes, Sha256
+from plan_contracts.units import (
+    Bitwidth,
+    BitwidthKey,
+    Bytes,
+    Count,
+    FileName,
+    Positive,
+    PositiveBytes,
+    Sha256,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +33,7 @@ HeadKind = Literal["mean_embedding", "cls_embedding", "classifier"]
 class StoredRange(Part):
     """Where one shard at one bitwidth lies: a byte range of a file and its digest."""
 
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    file: FileName
     offset: Bytes
     length: PositiveBytes
     sha256: Sha256
@@ -33,7 +42,7 @@ class StoredRange(Part):
 class StoredFile(Part):
     """A whole file of the store."""
 
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    file: FileName
     bytes: PositiveBytes
     sha256: Sha256
 
@@ -66,7 +75,7 @@ class StoreIndex(Part):
     architecture: Architecture
     resident: StoredFile
     tokenizer: StoredFile | None = None
-    shards: dict[Bitwidth, tuple[tuple[StoredRange, ...], ...]]
+    shards: dict[BitwidthKey, tuple[tuple[StoredRange, ...], ...]]
 
 
 class ModelManifest(Document):
@@ -83,7 +92,7 @@ class ModelManifest(Document):
     slices: Positive
     geometry: Geometry
     bitwidths: Annotated[tuple[Bitwidth, ...], Field(min_length=1)]
-    shard_bytes: dict[Bitwidth, ShardTable]
+    shard_bytes: dict[BitwidthKey, ShardTable]
     resident_bytes: Bytes
     decoded_shard_bytes: Bytes
     slice_selection: SliceSelection

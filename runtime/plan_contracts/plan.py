@@ -13,6 +13,7 @@ from plan_contracts.units import (
     Bitwidth,
     Bytes,
     Count,
+    FileName,
     Microseconds,
     Positive,
     PositiveBytes,
@@ -42,7 +43,7 @@ class ShardRead(Part):
     layer: Count
     slice: Count
     bits: Bitwidth
-    file: str | None = None
+    file: FileName | None = None
     offset: Bytes | None = None
     bytes: PositiveBytes
     sha256: Sha256 | None = None
