@@ -1,0 +1,198 @@
+"""What one run has to do, how long each step takes, and when it happened.
+
+Shared by the two models of the pipeline, SimPy (pipeline.py) and max-plus recursion
+(recursion.py); everything about *when* is theirs alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from plan_contracts import ContractError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from plan_contracts import Compute, DeviceProfile, ModelManifest, Plan, PlannedLayer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """One request to the flash: the encoded shard of a layer and slice."""
+
+    layer: int
+    slice: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workload:
+    """The steps of one run and what each of them waits for.
+
+    `reads` are issued in order, at most `queue_depth` at once; reads of layer l only once layer
+    l - 1 - read_ahead_layers is computed, and only while no more than `read_ahead_bytes` of
+    encoded shards are held (None: no limit). Layer l computes `slices[l]` once the layer below is
+    done and the first `awaited_reads[l]` reads have arrived; then the shards of layer l that
+    were read are released. `held_bytes` are held throughout.
+    """
+
+    reads: tuple[Read, ...]
+    slices: tuple[tuple[int, ...], ...]
+    awaited_reads: tuple[int, ...]
+    queue_depth: int
+    read_ahead_layers: int | None
+    read_ahead_bytes: int | None = None
+    held_bytes: int
+
+    @property
+    def depth(self) -> int:
+        """How many layers are computed."""
+        return len(self.slices)
+
+    def first_awaited(self, layer: int) -> int:
+        """The first read that this layer waits for and the layer below does not."""
+        return self.awaited_reads[layer - 1] if layer else 0
+
+    def limited_to(self, read_ahead_bytes: int) -> Workload:
+        """The same steps with at most this many bytes of encoded shards held at once."""
+        if read_ahead_bytes <= 0:
+            message = f"read_ahead_bytes must be positive, got {read_ahead_bytes}"
+            raise ValueError(message)
+        return replace(self, read_ahead_bytes=read_ahead_bytes)
+
+    def encoded_bytes(self) -> list[int]:
+        """Bytes read for each layer."""
+        sizes = [0] * self.depth
+        for read in self.reads:
+            sizes[read.layer] += read.bytes
+        return sizes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Durations:
+    """Microseconds of each step, int64.
+
+    transfer_us: (reads,), the time on the channel, to which the request overhead comes;
+    decode_us: (layers,); compute_us: (layers,). With many runs, transfer_us and compute_us are
+    (reads, runs) and (layers, runs).
+    """
+
+    request_overhead_us: int
+    transfer_us: NDArray[np.int64]
+    decode_us: NDArray[np.int64]
+    compute_us: NDArray[np.int64]
+    fixed_us: int
+
+    def of_run(self, run: int) -> Durations:
+        """The durations of one run of many."""
+        return Durations(
+            request_overhead_us=self.request_overhead_us,
+            transfer_us=self.transfer_us[:, run],
+            decode_us=self.decode_us,
+            compute_us=self.compute_us[:, run],
+            fixed_us=self.fixed_us,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Timeline:
+    """When each step happened, int64 microseconds from the first read's issue.
+
+    issue_us, arrival_us: (reads,) or (reads, runs). start_us, end_us: (layers,) or
+    (layers, runs), from the start of decoding to the end of the layer's compute.
+    """
+
+    issue_us: NDArray[np.int64]
+    arrival_us: NDArray[np.int64]
+    start_us: NDArray[np.int64]
+    end_us: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deadlock:
+    """A run that never ends: this read waits for memory that only layers above it would free.
+
+    `needed_bytes` is the least `read_ahead_bytes` with which this read could be issued.
+    """
+
+    layer: int
+    slice: int
+    needed_bytes: int
+    read_ahead_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"read_ahead_bytes must be at least {self.needed_bytes} to read layer {self.layer}, "
+            f"slice {self.slice} before that layer computes, got {self.read_ahead_bytes}"
+        )
+
+
+def workload_of(plan: Plan, device: DeviceProfile, model: ModelManifest) -> Workload:
+    """The steps of a plan; ContractError if it was made from other documents."""
+    require_made_from(plan, device, model)
+    compute = compute_entry(plan, device, model)
+    reads = tuple(Read(layer=r.layer, slice=r.slice, bytes=r.bytes) for r in plan.reads)
+    layers = [read.layer for read in reads]
+    preloaded = sum(read.bytes for read in plan.preload_reads)
+    return Workload(
+        reads=reads,
+        slices=tuple(tuple(s.slice for s in layer.shards) for layer in plan.layers),
+        awaited_reads=tuple(sum(of <= layer for of in layers) for layer in range(plan.depth)),
+        queue_depth=device.storage.queue_depth,
+        read_ahead_layers=plan.target.read_ahead_layers,
+        held_bytes=model.resident_bytes
+        + compute.activation_bytes
+        + plan.width * model.decoded_shard_bytes
+        + preloaded,
+    )
+
+
+def durations_of(plan: Plan, device: DeviceProfile, model: ModelManifest) -> Durations:
+    """The deterministic duration of each step of a plan."""
+    compute = compute_entry(plan, device, model)
+    storage = device.storage
+    layer_us = compute.layer_compute_us(plan.width)
+    return Durations(
+        request_overhead_us=storage.request_overhead_us,
+        transfer_us=_integers([storage.transfer_us(read.bytes) for read in plan.reads]),
+        decode_us=_integers([_decode_us(layer, compute) for layer in plan.layers]),
+        compute_us=_integers([layer_us] * plan.depth),
+        fixed_us=compute.fixed_us,
+    )
+
+
+def compute_entry(plan: Plan, device: DeviceProfile, model: ModelManifest) -> Compute:
+    """The device's entry for the plan's compute target, geometry and length."""
+    target = plan.target
+    return device.compute_for(target.compute_target, model.geometry, target.sequence_length)
+
+
+def _decode_us(layer: PlannedLayer, compute: Compute) -> int:
+    return sum(compute.decode_us(shard.bits) for shard in layer.shards)
+
+
+def _integers(values: list[int]) -> NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)
+
+
+def require_made_from(plan: Plan, device: DeviceProfile, model: ModelManifest) -> None:
+    """ContractError unless the plan names these documents and has the manifest's sizes."""
+    model_digest = model.digest or model.computed_digest()
+    for name, expected, digest in (
+        (f"device {device.name!r}", plan.device_digest, device.digest),
+        (f"model {model.model!r}", plan.model_digest, model_digest),
+    ):
+        if digest != expected:
+            message = f"{name} must have the digest {expected} the plan names, got {digest}"
+            raise ContractError(message)
+    for read in (*plan.reads, *plan.preload_reads):
+        size = model.shard_bytes[read.bits][read.layer][read.slice]
+        if read.bytes != size:
+            message = (
+                f"layer {read.layer}, slice {read.slice} at {read.bits} bit must have the "
+                f"manifest's {size} bytes, the plan has {read.bytes}"
+            )
+            raise ContractError(message)
