@@ -1,0 +1,57 @@
+"""Shards as bytes (docs/formats/shard-store.md, "One shard")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shard_builder.quantize.pack import pack_codes
+from shard_builder.slicing import cut_slice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shard_builder.quantize.quantised import QuantisedShard, Quantiser
+    from shard_builder.slicing import LayerMatrices
+
+EXACT_BITS = 32
+"""At this bitwidth a shard is its float32 weights themselves."""
+
+LARGEST_TABLE_BITS = 8
+"""Codes are bytes while they are being made."""
+
+EncodedLayer = dict[int, list[bytes]]
+"""Bitwidth -> the encoded shards of a layer, slice by slice."""
+
+
+def encode_layer(
+    layer: LayerMatrices, *, slices: int, bitwidths: Sequence[int], quantiser: Quantiser
+) -> EncodedLayer:
+    """Encode every slice of a layer at every bitwidth, 32 bit without the quantiser."""
+    tables = [bits for bits in bitwidths if bits != EXACT_BITS]
+    encoded: EncodedLayer = {bits: [] for bits in bitwidths}
+    for quantised in quantiser(layer, slices, tables):
+        for bits in tables:
+            encoded[bits].append(encode_quantised(quantised[bits], bits))
+    if EXACT_BITS in encoded:
+        cuts = (cut_slice(layer, index, slices) for index in range(slices))
+        encoded[EXACT_BITS] = [encode_exact(cut) for cut in cuts]
+    return encoded
+
+
+def encode_exact(shard: LayerMatrices) -> bytes:
+    """The six matrices as little-endian float32, back to back."""
+    return b"".join(matrix.astype("<f4", copy=False).tobytes() for matrix in shard)
+
+
+def encode_quantised(shard: QuantisedShard, bits: int) -> bytes:
+    """Six outlier counts, then for each matrix its table, outliers and packed codes."""
+    counts = np.array([matrix.outlier_positions.size for matrix in shard], dtype="<u4")
+    parts = [counts.tobytes()]
+    for matrix in shard:
+        parts.append(matrix.table.astype("<f4", copy=False).tobytes())
+        parts.append(matrix.outlier_positions.astype("<u4", copy=False).tobytes())
+        parts.append(matrix.outlier_values.astype("<f4", copy=False).tobytes())
+        parts.append(pack_codes(matrix.codes, bits))
+    return b"".join(parts)

@@ -1,0 +1,232 @@
+"""Writes a shard store: a folder with every shard of a model at several bitwidths.
+
+The format is docs/formats/shard-store.md. Equal checkpoints and options give equal bytes.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, BinaryIO
+
+from safetensors.numpy import save  # pyright: ignore[reportUnknownVariableType] - untyped
+
+from plan_contracts import (
+    Geometry,
+    ModelManifest,
+    StoredFile,
+    StoredRange,
+    StoreIndex,
+    sha256_of,
+)
+from shard_builder.errors import BuilderError, StoreExistsError
+from shard_builder.process_pool import map_in_order
+from shard_builder.progress import Progress, silent
+from shard_builder.quantize import EXACT_BITS, LARGEST_TABLE_BITS, encode_layer, quantise_gobo
+from shard_builder.whole_folder import move_into_place, temporary_folder_beside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plan_contracts.model import SliceSelection
+    from shard_builder.checkpoint import Checkpoint
+
+BITWIDTHS = (2, 3, 4, 5, 6, 32)
+MANIFEST_FILE = "manifest.json"
+RESIDENT_FILE = "resident.safetensors"
+TOKENIZER_FILE = "tokenizer.json"
+QUANTISER = "gobo"
+FLOAT_BYTES = 4
+
+ShardRanges = dict[int, tuple[tuple[StoredRange, ...], ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreOptions:
+    """What a store offers the planner.
+
+    `prefix` slice selection is for models trained elastically: width m means slices 0..m-1.
+    Depths and widths of None mean all of 1..layers and 1..slices.
+    """
+
+    bitwidths: tuple[int, ...] = BITWIDTHS
+    slice_selection: SliceSelection = "any"
+    depths: tuple[int, ...] | None = None
+    widths: tuple[int, ...] | None = None
+
+
+def build_store(
+    checkpoint: Checkpoint,
+    out: Path,
+    *,
+    options: StoreOptions | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> ModelManifest:
+    """Write the store of a model to the folder `out` and return its sealed manifest.
+
+    The folder appears complete or not at all. A folder that already holds this very store is left
+    as it is; anything else in the place is refused with StoreExistsError. BuilderError for
+    options outside their range. `progress` counts layers.
+    """
+    options = options or StoreOptions()
+    out = out.absolute()
+    _check_options(options, checkpoint)
+    taken = _is_taken(out)
+    with temporary_folder_beside(out) as folder:
+        manifest = _write_store(checkpoint, folder, options, workers, progress)
+        if taken:
+            _require_same_content(out, folder)
+        else:
+            move_into_place(folder, out)
+    return manifest
+
+
+def shard_file(bits: int) -> str:
+    """Name of the file that holds all shards at one bitwidth."""
+    return f"shards-{bits}.bin"
+
+
+def _check_options(options: StoreOptions, checkpoint: Checkpoint) -> None:
+    for bits in options.bitwidths:
+        if bits != EXACT_BITS and not 1 <= bits <= LARGEST_TABLE_BITS:
+            message = f"bitwidth must be 1..{LARGEST_TABLE_BITS} or {EXACT_BITS}, got {bits}"
+            raise BuilderError(message)
+    _require_rising("bitwidths", options.bitwidths, EXACT_BITS)
+    _require_rising("depths", options.depths, len(checkpoint.layers))
+    _require_rising("widths", options.widths, checkpoint.geometry.heads)
+
+
+def _require_rising(name: str, values: tuple[int, ...] | None, largest: int) -> None:
+    if values is None:
+        return
+    rises = all(low < high for low, high in pairwise(values))
+    if not values or not rises or values[0] < 1 or values[-1] > largest:
+        message = f"{name} must rise strictly within 1..{largest}, got {list(values)}"
+        raise BuilderError(message)
+
+
+def _is_taken(out: Path) -> bool:
+    """Whether `out` holds a store; StoreExistsError if it holds anything else."""
+    if not out.exists():
+        return False
+    if not out.is_dir():
+        message = f"a store must be a folder, got the file {out}"
+        raise StoreExistsError(message)
+    if not any(out.iterdir()):
+        return False
+    if not (out / MANIFEST_FILE).is_file():
+        message = f"a new store needs an empty or absent folder, got {out} with other files"
+        raise StoreExistsError(message)
+    return True
+
+
+def _require_same_content(out: Path, built: Path) -> None:
+    names = sorted(path.name for path in built.iterdir())
+    _, different, missing = filecmp.cmpfiles(out, built, names, shallow=False)
+    if different or missing:
+        message = (
+            f"{out} must be absent, empty or hold this very store, "
+            f"got one that differs in {', '.join(different + missing)}"
+        )
+        raise StoreExistsError(message)
+
+
+def _write_store(
+    checkpoint: Checkpoint, folder: Path, options: StoreOptions, workers: int, progress: Progress
+) -> ModelManifest:
+    shards = _write_shards(checkpoint, folder, options.bitwidths, workers, progress)
+    index = StoreIndex(
+        quantiser=QUANTISER,
+        architecture=checkpoint.architecture,
+        resident=_write_resident(checkpoint, folder),
+        tokenizer=_copy_tokenizer(checkpoint, folder),
+        shards=shards,
+    )
+    manifest = _manifest(checkpoint, options, index)
+    (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def _write_shards(
+    checkpoint: Checkpoint,
+    folder: Path,
+    bitwidths: tuple[int, ...],
+    workers: int,
+    progress: Progress,
+) -> ShardRanges:
+    """Write the shard files layer by layer, in order of (layer, slice)."""
+    encode = partial(
+        encode_layer,
+        slices=checkpoint.geometry.heads,
+        bitwidths=bitwidths,
+        quantiser=quantise_gobo,
+    )
+    rows: dict[int, list[tuple[StoredRange, ...]]] = {bits: [] for bits in bitwidths}
+    with ExitStack() as stack:
+        files = {
+            bits: stack.enter_context((folder / shard_file(bits)).open("wb")) for bits in bitwidths
+        }
+        layers = map_in_order(encode, checkpoint.layers, workers=workers)
+        for done, encoded in enumerate(layers, start=1):
+            for bits, shards in encoded.items():
+                name = shard_file(bits)
+                rows[bits].append(tuple(_append(files[bits], name, shard) for shard in shards))
+            progress(done, len(checkpoint.layers))
+    return {bits: tuple(ranges) for bits, ranges in rows.items()}
+
+
+def _append(file: BinaryIO, name: str, shard: bytes) -> StoredRange:
+    offset = file.tell()
+    file.write(shard)
+    return StoredRange(file=name, offset=offset, length=len(shard), sha256=sha256_of(shard))
+
+
+def _write_resident(checkpoint: Checkpoint, folder: Path) -> StoredFile:
+    (folder / RESIDENT_FILE).write_bytes(save(dict(checkpoint.resident)))
+    return _stored_file(folder / RESIDENT_FILE)
+
+
+def _copy_tokenizer(checkpoint: Checkpoint, folder: Path) -> StoredFile | None:
+    if checkpoint.tokenizer is None:
+        return None
+    shutil.copyfile(checkpoint.tokenizer, folder / TOKENIZER_FILE)
+    return _stored_file(folder / TOKENIZER_FILE)
+
+
+def _stored_file(path: Path) -> StoredFile:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return StoredFile(file=path.name, bytes=path.stat().st_size, sha256=f"sha256:{digest}")
+
+
+def _manifest(checkpoint: Checkpoint, options: StoreOptions, index: StoreIndex) -> ModelManifest:
+    layers, slices = len(checkpoint.layers), checkpoint.geometry.heads
+    return ModelManifest(
+        model=checkpoint.model,
+        layers=layers,
+        slices=slices,
+        geometry=checkpoint.geometry,
+        bitwidths=options.bitwidths,
+        shard_bytes={
+            bits: tuple(tuple(stored.length for stored in row) for row in table)
+            for bits, table in index.shards.items()
+        },
+        resident_bytes=sum(tensor.nbytes for tensor in checkpoint.resident.values()),
+        decoded_shard_bytes=decoded_shard_bytes(checkpoint.geometry),
+        slice_selection=options.slice_selection,
+        depths=options.depths or tuple(range(1, layers + 1)),
+        widths=options.widths or tuple(range(1, slices + 1)),
+        store=index,
+    ).sealed()
+
+
+def decoded_shard_bytes(geometry: Geometry) -> int:
+    """Bytes of one shard's float32 weights: 4 matrices of a head, 2 of its FFN neurons."""
+    rows = 4 * geometry.hidden // geometry.heads + 2 * geometry.ffn // geometry.heads
+    return rows * geometry.hidden * FLOAT_BYTES
