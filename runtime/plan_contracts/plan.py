@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Self
 
 from pydantic import model_validator
@@ -99,8 +100,9 @@ class Plan(Document):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if [layer.layer for layer in self.layers] != list(range(self.depth)):
-            message = f"layers must be 0..{self.depth - 1} in order, one for each of the depth"
+        found = [layer.layer for layer in self.layers]
+        if found != list(range(self.depth)):
+            message = f"layers must be 0..{self.depth - 1} in order, got {found}"
             raise ValueError(message)
         for layer in self.layers:
             slices = [shard.slice for shard in layer.shards]
@@ -113,7 +115,9 @@ class Plan(Document):
         _require_reads("reads", self.reads, self._expected(preload=False))
         _require_reads("preload_reads", self.preload_reads, self._expected(preload=True))
         if len(self.predicted.layers) != self.depth:
-            message = f"predicted.layers must have {self.depth} entries"
+            message = (
+                f"predicted.layers must have {self.depth} entries, got {len(self.predicted.layers)}"
+            )
             raise ValueError(message)
         return self
 
@@ -142,6 +146,10 @@ def _require_reads(
     name: str, reads: tuple[ShardRead, ...], expected: list[tuple[int, int, int, int]]
 ) -> None:
     found = [(read.layer, read.slice, read.bits, read.bytes) for read in reads]
-    if found != expected:
-        message = f"{name} must be exactly the shards of layers, ordered by (layer, slice)"
-        raise ValueError(message)
+    for read, due in zip_longest(found, expected):
+        if read != due:
+            message = (
+                f"{name} must be exactly the shards of layers, ordered by (layer, slice): "
+                f"(layer, slice, bits, bytes) must be {due}, got {read}"
+            )
+            raise ValueError(message)

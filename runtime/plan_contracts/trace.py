@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from plan_contracts.document import Document, Part
 from plan_contracts.units import (
@@ -22,6 +24,13 @@ class Span(Part):
     start_us: Microseconds
     end_us: Microseconds
     bytes: Bytes
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> Self:
+        if self.end_us < self.start_us:
+            message = f"end_us must be at least start_us {self.start_us}, got {self.end_us}"
+            raise ValueError(message)
+        return self
 
 
 class RunTrace(Document):
