@@ -63,7 +63,7 @@ bench: .venv-dev/.project ## the named benchmark cases
 	.venv-dev/bin/python -m benchmarks $(BENCH_ARGS)
 
 schemas: .venv-dev/.requirements ## rewrite the golden JSON Schemas of the documents
-	PYTHONPATH=runtime .venv-dev/bin/python tests/golden/write_schemas.py
+	PYTHONPATH=runtime .venv-dev/bin/python tests/document_schemas.py
 
 lock: .venv-lock/.uv ## resolve the newest requirements and write their hashes
 	$(COMPILE) --upgrade pyproject.toml -o requirements/server.txt
