@@ -11,7 +11,7 @@ from plan_contracts import Architecture, Geometry
 from shard_builder.configuration import Configuration, read_configuration
 from shard_builder.errors import CheckpointError
 from shard_builder.pooling import Pooling, read_pooling
-from shard_builder.slicing import LayerMatrices, Matrix, layer_matrices
+from shard_builder.slicing import layer_matrices
 from shard_builder.tensor_file import StoredTensor, read_tensors
 from shard_builder.tensor_names import (
     CROSS_ATTENTION,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shard_runtime.weights import FloatArray, Matrices
+
 TOKENIZER_FILE = "tokenizer.json"
 
 
@@ -43,7 +45,7 @@ class Checkpoint:
     model: str
     architecture: Architecture
     geometry: Geometry
-    layers: tuple[LayerMatrices, ...]
+    layers: tuple[Matrices, ...]
     resident: Mapping[str, NDArray[np.float32]]
     tokenizer: Path | None
 
@@ -124,7 +126,7 @@ class _Tensors:
         return values
 
 
-def _body_resident(tensors: _Tensors, configuration: Configuration) -> dict[str, Matrix]:
+def _body_resident(tensors: _Tensors, configuration: Configuration) -> dict[str, FloatArray]:
     names = NAMES[configuration.family]
     resident = {
         store: tensors.require(names.embeddings[store], shape)
@@ -137,7 +139,7 @@ def _body_resident(tensors: _Tensors, configuration: Configuration) -> dict[str,
     return resident
 
 
-def _layer_matrices(tensors: _Tensors, configuration: Configuration, layer: int) -> LayerMatrices:
+def _layer_matrices(tensors: _Tensors, configuration: Configuration, layer: int) -> Matrices:
     names = NAMES[configuration.family]
     return layer_matrices(
         {
@@ -147,7 +149,7 @@ def _layer_matrices(tensors: _Tensors, configuration: Configuration, layer: int)
     )
 
 
-def _head_tensors(tensors: _Tensors, configuration: Configuration) -> dict[str, Matrix]:
+def _head_tensors(tensors: _Tensors, configuration: Configuration) -> dict[str, FloatArray]:
     """The classifier's head by store name; empty for an encoder."""
     names = NAMES[configuration.family].head
     output = tensors.find(names["head.output.bias"])
@@ -162,7 +164,7 @@ def _head_tensors(tensors: _Tensors, configuration: Configuration) -> dict[str, 
 
 
 def _architecture(
-    configuration: Configuration, pooling: Pooling, head: Mapping[str, Matrix]
+    configuration: Configuration, pooling: Pooling, head: Mapping[str, FloatArray]
 ) -> Architecture:
     outputs = len(head["head.output.bias"]) if head else 0
     unnamed = tuple(f"LABEL_{index}" for index in range(outputs))

@@ -7,36 +7,23 @@ block of rows, and slices put one below the other are again whole matrices.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+
+from shard_runtime.weights import FloatArray, Matrices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
 Entry = TypeVar("Entry", bound=np.generic)
-Matrix = NDArray[np.float32]
 
 
-class LayerMatrices(NamedTuple):
-    """The six matrices of a layer, or of one slice of it, in the order of the shard format.
-
-    Rows x columns of a whole layer: query, key, value, attention_output (transposed)
-    hidden x hidden; ffn_in, ffn_out (transposed) ffn x hidden.
-    """
-
-    query: Matrix
-    key: Matrix
-    value: Matrix
-    attention_output: Matrix
-    ffn_in: Matrix
-    ffn_out: Matrix
-
-
-def layer_matrices(weights: Mapping[str, Matrix]) -> LayerMatrices:
+def layer_matrices(weights: Mapping[str, FloatArray]) -> Matrices:
     """The six matrices from weights that are stored [outputs, inputs], by name."""
-    return LayerMatrices(
+    return Matrices(
         query=weights["query"],
         key=weights["key"],
         value=weights["value"],
@@ -46,9 +33,9 @@ def layer_matrices(weights: Mapping[str, Matrix]) -> LayerMatrices:
     )
 
 
-def cut_slice(layer: LayerMatrices, index: int, slices: int) -> LayerMatrices:
+def cut_slice(layer: Matrices, index: int, slices: int) -> Matrices:
     """Slice `index` of `slices`: the same share of the rows of every matrix, as views."""
-    return LayerMatrices(*(slice_rows(matrix, index, slices) for matrix in layer))
+    return Matrices(*(slice_rows(matrix, index, slices) for matrix in layer))
 
 
 def slice_rows(matrix: NDArray[Entry], index: int, slices: int) -> NDArray[Entry]:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from safetensors.numpy import save  # pyright: ignore[reportUnknownVariableType] - untyped
 
 from plan_contracts import (
-    Geometry,
     ModelManifest,
     StoredFile,
     StoredRange,
@@ -27,8 +26,9 @@ from plan_contracts import (
 from shard_builder.errors import BuilderError, StoreExistsError
 from shard_builder.process_pool import map_in_order
 from shard_builder.progress import Progress, silent
-from shard_builder.quantize import EXACT_BITS, LARGEST_TABLE_BITS, encode_layer, quantise_gobo
+from shard_builder.quantize import encode_layer, quantise_gobo
 from shard_builder.whole_folder import move_into_place, temporary_folder_beside
+from shard_runtime.weights import FULL_PRECISION_BITS, ShardShape
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,6 @@ MANIFEST_FILE = "manifest.json"
 RESIDENT_FILE = "resident.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
 QUANTISER = "gobo"
-FLOAT_BYTES = 4
 
 ShardRanges = dict[int, tuple[tuple[StoredRange, ...], ...]]
 
@@ -94,10 +93,10 @@ def shard_file(bits: int) -> str:
 
 def _check_options(options: StoreOptions, checkpoint: Checkpoint) -> None:
     for bits in options.bitwidths:
-        if bits != EXACT_BITS and not 1 <= bits <= LARGEST_TABLE_BITS:
-            message = f"bitwidth must be 1..{LARGEST_TABLE_BITS} or {EXACT_BITS}, got {bits}"
+        if bits not in BITWIDTHS:
+            message = f"bitwidth must be one of {list(BITWIDTHS)}, got {bits}"
             raise BuilderError(message)
-    _require_rising("bitwidths", options.bitwidths, EXACT_BITS)
+    _require_rising("bitwidths", options.bitwidths, FULL_PRECISION_BITS)
     _require_rising("depths", options.depths, len(checkpoint.layers))
     _require_rising("widths", options.widths, checkpoint.geometry.heads)
 
@@ -218,15 +217,9 @@ def _manifest(checkpoint: Checkpoint, options: StoreOptions, index: StoreIndex) 
             for bits, table in index.shards.items()
         },
         resident_bytes=sum(tensor.nbytes for tensor in checkpoint.resident.values()),
-        decoded_shard_bytes=decoded_shard_bytes(checkpoint.geometry),
+        decoded_shard_bytes=ShardShape.of(checkpoint.geometry).decoded_bytes,
         slice_selection=options.slice_selection,
         depths=options.depths or tuple(range(1, layers + 1)),
         widths=options.widths or tuple(range(1, slices + 1)),
         store=index,
     ).sealed()
-
-
-def decoded_shard_bytes(geometry: Geometry) -> int:
-    """Bytes of one shard's float32 weights: 4 matrices of a head, 2 of its FFN neurons."""
-    rows = 4 * geometry.hidden // geometry.heads + 2 * geometry.ffn // geometry.heads
-    return rows * geometry.hidden * FLOAT_BYTES

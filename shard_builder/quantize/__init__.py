@@ -4,8 +4,6 @@ Another quantiser is another function of the type `Quantiser`; the format does n
 """
 
 from shard_builder.quantize.encode import (
-    EXACT_BITS,
-    LARGEST_TABLE_BITS,
     encode_exact,
     encode_layer,
     encode_quantised,
@@ -14,8 +12,6 @@ from shard_builder.quantize.gobo import quantise_layer as quantise_gobo
 from shard_builder.quantize.quantised import QuantisedMatrix, QuantisedShard, Quantiser
 
 __all__ = [
-    "EXACT_BITS",
-    "LARGEST_TABLE_BITS",
     "QuantisedMatrix",
     "QuantisedShard",
     "Quantiser",

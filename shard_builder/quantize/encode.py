@@ -8,39 +8,34 @@ import numpy as np
 
 from shard_builder.quantize.pack import pack_codes
 from shard_builder.slicing import cut_slice
+from shard_runtime.weights import FULL_PRECISION_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shard_builder.quantize.quantised import QuantisedShard, Quantiser
-    from shard_builder.slicing import LayerMatrices
-
-EXACT_BITS = 32
-"""At this bitwidth a shard is its float32 weights themselves."""
-
-LARGEST_TABLE_BITS = 8
-"""Codes are bytes while they are being made."""
+    from shard_runtime.weights import Matrices
 
 EncodedLayer = dict[int, list[bytes]]
 """Bitwidth -> the encoded shards of a layer, slice by slice."""
 
 
 def encode_layer(
-    layer: LayerMatrices, *, slices: int, bitwidths: Sequence[int], quantiser: Quantiser
+    layer: Matrices, *, slices: int, bitwidths: Sequence[int], quantiser: Quantiser
 ) -> EncodedLayer:
     """Encode every slice of a layer at every bitwidth, 32 bit without the quantiser."""
-    tables = [bits for bits in bitwidths if bits != EXACT_BITS]
+    tables = [bits for bits in bitwidths if bits != FULL_PRECISION_BITS]
     encoded: EncodedLayer = {bits: [] for bits in bitwidths}
     for quantised in quantiser(layer, slices, tables):
         for bits in tables:
             encoded[bits].append(encode_quantised(quantised[bits], bits))
-    if EXACT_BITS in encoded:
+    if FULL_PRECISION_BITS in encoded:
         cuts = (cut_slice(layer, index, slices) for index in range(slices))
-        encoded[EXACT_BITS] = [encode_exact(cut) for cut in cuts]
+        encoded[FULL_PRECISION_BITS] = [encode_exact(cut) for cut in cuts]
     return encoded
 
 
-def encode_exact(shard: LayerMatrices) -> bytes:
+def encode_exact(shard: Matrices) -> bytes:
     """The six matrices as little-endian float32, back to back."""
     return b"".join(matrix.astype("<f4", copy=False).tobytes() for matrix in shard)
 

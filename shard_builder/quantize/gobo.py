@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shard_builder.quantize.quantised import QuantisedMatrix, QuantisedShard
-from shard_builder.slicing import LayerMatrices, Matrix, slice_rows
+from shard_builder.slicing import slice_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from shard_runtime.weights import FloatArray, Matrices
+
 OUTLIER_LOG_DENSITY = -4.0
 """A weight is an outlier if its natural log-density under the fit is below this (GOBO, 4.1)."""
 
 
 def quantise_layer(
-    layer: LayerMatrices, slices: int, bitwidths: Sequence[int]
+    layer: Matrices, slices: int, bitwidths: Sequence[int]
 ) -> Iterator[Mapping[int, QuantisedShard]]:
     """Quantise a layer slice by slice to each of the bitwidths (each 1..8)."""
     outliers = [find_outliers(matrix) for matrix in layer]
@@ -39,7 +41,7 @@ def quantise_layer(
         yield {bits: tuple(matrix[bits] for matrix in matrices) for bits in bitwidths}
 
 
-def find_outliers(matrix: Matrix) -> NDArray[np.bool_]:
+def find_outliers(matrix: FloatArray) -> NDArray[np.bool_]:
     """Mask of the weights whose log-density under a Gaussian fit is below the limit.
 
     log pdf(w) = -(w - mean)^2 / (2 sd^2) - log(sd) - log(2 pi) / 2. A constant matrix has none.
@@ -54,7 +56,7 @@ def find_outliers(matrix: Matrix) -> NDArray[np.bool_]:
 
 
 def _quantise_matrix(
-    block: Matrix, mask: NDArray[np.bool_], bitwidths: Sequence[int]
+    block: FloatArray, mask: NDArray[np.bool_], bitwidths: Sequence[int]
 ) -> dict[int, QuantisedMatrix]:
     """One shard's part of a matrix at each bitwidth; sorting once serves them all."""
     weights = block.reshape(-1)

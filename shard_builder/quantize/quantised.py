@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from shard_builder.slicing import LayerMatrices
+from shard_runtime.weights import Matrices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,9 @@ class QuantisedMatrix(NamedTuple):
 
 
 QuantisedShard = tuple[QuantisedMatrix, ...]
-"""The six matrices of a shard, in the order of LayerMatrices."""
+"""The six matrices of a shard, in the order of Matrices."""
 
-Quantiser = Callable[[LayerMatrices, int, Sequence[int]], Iterator[Mapping[int, QuantisedShard]]]
+Quantiser = Callable[[Matrices, int, Sequence[int]], Iterator[Mapping[int, QuantisedShard]]]
 """(layer, slices, bitwidths) -> for each slice in order, its shard at each of the bitwidths.
 
 It sees the whole layer, because outliers are found over whole matrices.
