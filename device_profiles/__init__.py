@@ -1,1 +1,1 @@
-"""."""
+"""Devices as data: the shipped profiles, and estimates for other models on them."""
