@@ -86,9 +86,8 @@ def evaluate(problem: Problem, choice: Choice) -> Evaluation:
 
 def timeline(problem: Problem, choice: Choice) -> tuple[LayerTimes, ...]:
     """Start and end of each layer's reads and of its decode + compute (PLANNING, "Time")."""
-    reads = np.where(choice.preload, 0, choice.pick(problem.read_us)).sum(axis=1)
-    decode = np.where(choice.chosen, problem.decode_us[choice.bits], 0).sum(axis=1)
-    step = decode + int(problem.layer_us[choice.pair.width])
+    reads = layer_reads_us(problem, choice)
+    step = layer_steps_us(problem, choice)
     read_end = compute_end = 0
     layers: list[LayerTimes] = []
     for layer in range(choice.pair.depth):
@@ -107,6 +106,17 @@ def timeline(problem: Problem, choice: Choice) -> tuple[LayerTimes, ...]:
             )
         )
     return tuple(layers)
+
+
+def layer_reads_us(problem: Problem, choice: Choice) -> NDArray[np.int64]:
+    """(depth,): time the storage is busy with each layer's streamed shards."""
+    return np.where(choice.preload, 0, choice.pick(problem.read_us)).sum(axis=1)
+
+
+def layer_steps_us(problem: Problem, choice: Choice) -> NDArray[np.int64]:
+    """(depth,): time the compute thread decodes and computes each layer."""
+    decode = np.where(choice.chosen, problem.decode_us[choice.bits], 0).sum(axis=1)
+    return decode + problem.layer_us[choice.pair.width]
 
 
 def _buffer_free(layers: list[LayerTimes], layer: int, read_ahead: int | None) -> int:
