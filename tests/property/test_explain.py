@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from instances import midsize, problem_of, tiny
-from plans import made_of, random_choice
-from planner_api.optimizer.choice import Choice, evaluate, layer_reads_us, layer_steps_us
+from planner_api.optimizer.choice import evaluate, layer_reads_us, layer_steps_us
 from planner_api.optimizer.planned_choice import choice_of
-from planner_api.optimizer.problem import Problem
 from planner_api.optimizer.slack import layer_slack_us
 from planner_api.optimizer.upgrades import raises, shortages
 from planner_api.services.explain import explain
+from plans import made_of, random_choice
+
+if TYPE_CHECKING:
+    from planner_api.optimizer.choice import Choice
+    from planner_api.optimizer.problem import Problem
 
 SEEDS = st.integers(0, 10_000)
 
 
 def drawn(seed: int) -> tuple[Problem, Choice]:
-    source = random.Random(seed)
+    source = random.Random(seed)  # noqa: S311 - seeded on purpose, no secret
     document = midsize(seed, layers=4, slices=3) if seed % 2 else tiny(seed)
     document.pop("options")
     document["target"]["read_ahead_layers"] = source.choice((None, 0, 1, 2))

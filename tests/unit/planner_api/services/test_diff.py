@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from builders import e1_json, e2_json
-from plan_contracts import Plan
-from plans import made
 from planner_api.services.diff import PlanDifference, ShardState, diff
+from plans import made
+
+if TYPE_CHECKING:
+    from plan_contracts import Plan
 
 
 def e1(bits: list[list[int]], **target: object) -> Plan:

@@ -7,8 +7,8 @@ import pytest
 from builders import e1_json, e2_json
 from instances import problem_of
 from plan_contracts import ContractError, ImportanceTable
-from plans import Made, made
 from planner_api.services.explain import Explanation, explain
+from plans import Made, made
 
 
 def table_of(document: dict[str, Any]) -> ImportanceTable:
