@@ -1,0 +1,129 @@
+"""The forward pass with GELU, LayerNorm and decoding compiled by numba (extra `fast`).
+
+Matrix products, softmax and the rest stay numpy's, which are as fast. Every kernel has an
+explicit signature, so all compiling happens when this module is imported, never while a run is
+timed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
+
+import numba
+import numpy as np
+
+from shard_runtime.decode import CODES_PER_PATTERN
+from shard_runtime.engine_numpy import PHI_LIMIT, PHI_P, PHI_Q, NumpyEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shard_runtime.decode import Expand
+    from shard_runtime.weights import ByteArray, FloatArray
+
+Arguments = ParamSpec("Arguments")
+
+LIMIT = np.float32(PHI_LIMIT)
+P0, P1, P2, P3, P4, P5 = (np.float32(p) for p in PHI_P)
+Q0, Q1, Q2, Q3, Q4 = (np.float32(q) for q in PHI_Q)
+HALF = np.float32(0.5)
+
+
+Types = cast("Any", numba).types
+MATRIX = Types.Array(Types.float32, 2, "C")
+VECTOR = Types.Array(Types.float32, 1, "C")
+INPUT = Types.Array(Types.float32, 1, "C", readonly=True)
+CODES = Types.Array(Types.uint8, 1, "C", readonly=True)
+
+
+def _compiled(
+    *arguments: object,
+) -> Callable[[Callable[Arguments, None]], Callable[Arguments, None]]:
+    """numba.njit with the GIL released and sums free to be reordered, as numpy's are."""
+    return cast("Any", numba).njit(
+        Types.void(*arguments), nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"}
+    )
+
+
+@_compiled(MATRIX, INPUT)
+def _gelu(values: FloatArray, bias: FloatArray) -> None:
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            x = values[row, column] + bias[column]
+            z = min(max(x, -LIMIT), LIMIT)
+            t = z * z
+            p = ((((P5 * t + P4) * t + P3) * t + P2) * t + P1) * t + P0
+            q = (((Q4 * t + Q3) * t + Q2) * t + Q1) * t + Q0
+            values[row, column] = x * (HALF + z * p / q)
+
+
+@_compiled(MATRIX, MATRIX, INPUT, INPUT, INPUT, Types.float32)
+def _add_normalise(  # noqa: PLR0913, PLR0917 - one pass over a row
+    rows: FloatArray,
+    residual: FloatArray,
+    added_bias: FloatArray,
+    weight: FloatArray,
+    bias: FloatArray,
+    epsilon: np.float32,
+) -> None:
+    columns = np.float32(rows.shape[1])
+    for row in range(rows.shape[0]):
+        total = np.float32(0)
+        for column in range(rows.shape[1]):
+            rows[row, column] += added_bias[column] + residual[row, column]
+            total += rows[row, column]
+        mean = total / columns
+        squares = np.float32(0)
+        for column in range(rows.shape[1]):
+            rows[row, column] -= mean
+            squares += rows[row, column] * rows[row, column]
+        scale = np.float32(1) / np.sqrt(squares / columns + epsilon)
+        for column in range(rows.shape[1]):
+            rows[row, column] = rows[row, column] * scale * weight[column] + bias[column]
+
+
+@_compiled(CODES, Types.int64, INPUT, VECTOR)
+def _expand(codes: ByteArray, bits: int, table: FloatArray, out: FloatArray) -> None:
+    mask = np.uint64(2**bits - 1)
+    step = np.uint64(bits)
+    patterns = out.size // CODES_PER_PATTERN
+    for pattern in range(patterns):
+        word = np.uint64(0)
+        for byte in range(bits):
+            word |= np.uint64(codes[pattern * bits + byte]) << np.uint64(8 * byte)
+        for place in range(CODES_PER_PATTERN):
+            out[pattern * CODES_PER_PATTERN + place] = table[word & mask]
+            word >>= step
+    for index in range(patterns * CODES_PER_PATTERN, out.size):
+        code = 0
+        for bit in range(bits):
+            at = index * bits + bit
+            code |= ((codes[at // 8] >> (at % 8)) & 1) << bit
+        out[index] = table[code]
+
+
+class NumbaEngine(NumpyEngine):
+    """Engine whose decoding is bit for bit, and output within 1e-5, that of NumpyEngine."""
+
+    @property
+    def expand(self) -> Expand:
+        """How this engine turns codes into weights."""
+        return _expand
+
+    def activate(self, values: FloatArray, bias: FloatArray) -> None:
+        """Values = activation(values + bias), in place; values (rows, columns)."""
+        if self._architecture.activation == "gelu":
+            _gelu(values, bias)
+        else:
+            super().activate(values, bias)
+
+    def add_normalise(
+        self,
+        rows: FloatArray,
+        residual: FloatArray,
+        added_bias: FloatArray,
+        weight: FloatArray,
+        bias: FloatArray,
+    ) -> None:
+        """Rows = LayerNorm(rows + added_bias + residual) * weight + bias, in place."""
+        _add_normalise(rows, residual, added_bias, weight, bias, self._epsilon)
