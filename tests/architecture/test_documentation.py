@@ -1,0 +1,80 @@
+"""What the documents say to type works, and what they link to exists.
+
+A fenced `console` or `python` block right below `<!-- run -->` is run, all those of a file in one
+bash session in an empty folder that has the repository beside it as $REPOSITORY. A line that
+starts with `$ ` is a command; the lines below it are its output, where `...` stands for anything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from repository import ROOT, files
+
+DOCUMENTS = [path for path in files() if path.suffix == ".md"]
+BLOCK = re.compile(r"^<!-- run -->\n```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\":]+)\"")
+MARK = "-- what follows was printed by command"
+
+
+def examples(document: Path) -> list[tuple[str, str]]:
+    """(command, output it must print) of every example of a document, in order."""
+    found: list[tuple[str, str]] = []
+    for language, body in BLOCK.findall((ROOT / document).read_text()):
+        if language == "python":
+            found.append((f"python - <<'PYTHON'\n{body}PYTHON", ""))
+            continue
+        for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+            command = re.match(r"(?:.*\\\n)*.*\n", part)
+            first = command.group() if command else part
+            found.append((first.rstrip("\n"), part[len(first) :]))
+    return found
+
+
+def session(commands: list[str], folder: Path) -> list[str]:
+    """What each command prints when all run in one bash session, which then ends its own jobs."""
+    script = "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + "".join(
+        f"echo '{MARK} {number}'\n{command}\n" for number, command in enumerate(commands)
+    )
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash"],
+        input=script,
+        cwd=folder,
+        env={**os.environ, "PATH": programs, "REPOSITORY": str(ROOT), "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    return re.split(rf"^{MARK} \d+\n", ran.stdout, flags=re.MULTILINE)[1:]
+
+
+def matches(printed: str, expected: str) -> bool:
+    """Whether the text is the expected one, `...` standing for anything."""
+    pattern = ".*".join(map(re.escape, expected.strip().split("...")))
+    return re.fullmatch(pattern, printed.strip(), flags=re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if examples(path)], ids=str)
+def test_the_examples_print_what_is_written(document: Path, tmp_path: Path) -> None:
+    commands, outputs = zip(*examples(document), strict=True)
+    for command, expected, printed in zip(
+        commands, outputs, session(list(commands), tmp_path), strict=True
+    ):
+        assert not expected or matches(printed, expected), f"$ {command}\n{printed}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_links_lead_to_files_that_exist(document: Path) -> None:
+    text = (ROOT / document).read_text()
+    targets = [target or source for target, source in LINK.findall(text)]
+    missing = [name for name in targets if not (ROOT / document.parent / name).exists()]
+    assert missing == []
