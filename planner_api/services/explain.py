@@ -13,9 +13,9 @@ import numpy as np
 from plan_contracts import ContractError, Part, PlanOptions
 from plan_contracts.units import Bitwidth, Bytes, Count, Microseconds, Sha256
 from planner_api.optimizer.choice import evaluate, layer_reads_us, layer_steps_us
+from planner_api.optimizer.layer_slack import layer_slack_us
 from planner_api.optimizer.planned_choice import choice_of
 from planner_api.optimizer.problem import PlanInputs, build_problem
-from planner_api.optimizer.slack import layer_slack_us
 from planner_api.optimizer.upgrades import raises, shortages
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from instances import midsize, problem_of, tiny
 from planner_api.optimizer.choice import evaluate, layer_reads_us, layer_steps_us
+from planner_api.optimizer.layer_slack import layer_slack_us
 from planner_api.optimizer.planned_choice import choice_of
-from planner_api.optimizer.slack import layer_slack_us
 from planner_api.optimizer.upgrades import raises, shortages
 from planner_api.services.explain import explain
 from plans import made_of, random_choice
