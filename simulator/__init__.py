@@ -1,5 +1,6 @@
 """Simulates plans: a discrete-event model, and the same as a recursion for many runs."""
 
+from simulator.plot import gantt
 from simulator.report import SimulationReport
 from simulator.run import execute, monte_carlo, simulate, simulate_with_buffer, summarise
 from simulator.trace import chrome_trace, to_trace
@@ -10,6 +11,7 @@ __all__ = [
     "SimulationReport",
     "chrome_trace",
     "execute",
+    "gantt",
     "monte_carlo",
     "simulate",
     "simulate_with_buffer",

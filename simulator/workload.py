@@ -16,7 +16,7 @@ from plan_contracts import ContractError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from plan_contracts import Compute, DeviceProfile, ModelManifest, Plan, PlannedLayer
+    from plan_contracts import Compute, DeviceProfile, ModelManifest, Plan, Storage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,14 +152,25 @@ def workload_of(plan: Plan, device: DeviceProfile, model: ModelManifest) -> Work
 
 def durations_of(plan: Plan, device: DeviceProfile, model: ModelManifest) -> Durations:
     """The deterministic duration of each step of a plan."""
-    compute = compute_entry(plan, device, model)
-    storage = device.storage
-    layer_us = compute.layer_compute_us(plan.width)
+    return step_durations(
+        device.storage,
+        compute_entry(plan, device, model),
+        read_bytes=[read.bytes for read in plan.reads],
+        layer_bits=[[shard.bits for shard in layer.shards] for layer in plan.layers],
+    )
+
+
+def step_durations(
+    storage: Storage, compute: Compute, *, read_bytes: list[int], layer_bits: list[list[int]]
+) -> Durations:
+    """The durations of reads of these sizes and of layers of shards at these bitwidths."""
+    transfer = [storage.transfer_us(size) for size in read_bytes]
+    decode = [sum(compute.decode_us(bits) for bits in layer) for layer in layer_bits]
     return Durations(
         request_overhead_us=storage.request_overhead_us,
-        transfer_us=_integers([storage.transfer_us(read.bytes) for read in plan.reads]),
-        decode_us=_integers([_decode_us(layer, compute) for layer in plan.layers]),
-        compute_us=_integers([layer_us] * plan.depth),
+        transfer_us=np.array(transfer, dtype=np.int64),
+        decode_us=np.array(decode, dtype=np.int64),
+        compute_us=np.array([compute.layer_compute_us(len(bits)) for bits in layer_bits]),
         fixed_us=compute.fixed_us,
     )
 
@@ -168,14 +179,6 @@ def compute_entry(plan: Plan, device: DeviceProfile, model: ModelManifest) -> Co
     """The device's entry for the plan's compute target, geometry and length."""
     target = plan.target
     return device.compute_for(target.compute_target, model.geometry, target.sequence_length)
-
-
-def _decode_us(layer: PlannedLayer, compute: Compute) -> int:
-    return sum(compute.decode_us(shard.bits) for shard in layer.shards)
-
-
-def _integers(values: list[int]) -> NDArray[np.int64]:
-    return np.array(values, dtype=np.int64)
 
 
 def require_made_from(plan: Plan, device: DeviceProfile, model: ModelManifest) -> None:
