@@ -3,8 +3,11 @@
 ShardstreamError
 ├── InvalidRequestError      a document, or documents together, break a rule
 ├── NotFoundError            a name, digest or id that nothing is known by
-├── ConflictError            a name is taken by different content
 ├── PlanMismatchError        a run was reported for another plan or device
+├── TooLargeError            a body exceeds the limit of the settings
+├── UnsupportedFormatError   a body is not declared as JSON
+├── NotAuthenticatedError    a caller shows no key, or one that is not known
+├── ConfigurationError       settings that the service cannot start with
 └── UnavailableError         a part the service needs does not answer
 """
 
@@ -21,12 +24,24 @@ class NotFoundError(ShardstreamError):
     """Nothing is known by this name, digest or id."""
 
 
-class ConflictError(ShardstreamError):
-    """The name is taken by different content."""
-
-
 class PlanMismatchError(ShardstreamError):
     """A run was reported for another plan or device than it was posted to."""
+
+
+class TooLargeError(ShardstreamError):
+    """A body exceeds the limit of the settings."""
+
+
+class UnsupportedFormatError(ShardstreamError):
+    """A body is not declared as JSON."""
+
+
+class NotAuthenticatedError(ShardstreamError):
+    """A caller shows no key, or one that is not known."""
+
+
+class ConfigurationError(ShardstreamError):
+    """Settings that the service cannot start with."""
 
 
 class UnavailableError(ShardstreamError):

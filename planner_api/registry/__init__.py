@@ -1,1 +1,1 @@
-"""."""
+"""What the service remembers: documents, plans, answers and runs; the only SQL."""

@@ -1,0 +1,1 @@
+"""One file a change; `down_revision` names the one before."""
