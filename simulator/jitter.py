@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from plan_contracts import ContractError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from plan_contracts import StorageJitter
     from simulator.workload import Durations
+
+LARGEST_SUM_US = 2**53
+"""Up to here every whole number of microseconds has a float of its own."""
 
 
 def sample(
@@ -24,9 +29,13 @@ def sample(
 ) -> Durations:
     """`runs` samples of all durations; equal arguments give equal samples.
 
+    ContractError if `runs` is not positive, or a spread so large that sums are no longer exact.
     Reads and layers draw from streams of their own, each row after row: plans of different depth
     and width share the samples of the reads and layers they have in common.
     """
+    if runs < 1:
+        message = f"runs must be positive, got {runs}"
+        raise ContractError(message)
     of_reads, of_layers = np.random.default_rng(seed).spawn(2)
     reads, layers = len(durations.transfer_us), len(durations.compute_us)
     z_reads = autoregressive(of_reads.standard_normal((reads, runs)), storage.autocorrelation)
@@ -49,5 +58,12 @@ def autoregressive(noise: NDArray[np.float64], autocorrelation: float) -> NDArra
 def _scaled(
     duration_us: NDArray[np.int64], sigma: float, z: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    factors = np.exp(sigma * z)
-    return np.ceil(duration_us[:, None] * factors).astype(np.int64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.ceil(duration_us[:, None] * np.exp(sigma * z))
+    if not (scaled.sum(axis=0) <= LARGEST_SUM_US).all():
+        message = (
+            f"jitter must keep the sum of a run's durations within {LARGEST_SUM_US} us, "
+            f"got a spread of {abs(sigma)}"
+        )
+        raise ContractError(message)
+    return scaled.astype(np.int64)

@@ -68,10 +68,7 @@ def summarise(
     probability is the share of runs that keep to the plan's target.
     """
     report = simulate(plan, device, model)
-    if _has_jitter(plan, device, model):
-        latencies = monte_carlo(plan, device, model, runs=runs, seed=seed)
-    else:
-        latencies = np.full(runs, report.latency_us, dtype=np.int64)
+    latencies = monte_carlo(plan, device, model, runs=runs, seed=seed)
     quantiles = np.quantile(latencies, QUANTILES, method="inverted_cdf")
     return SimulationSummary(
         latency_us=report.latency_us,
@@ -83,11 +80,6 @@ def summarise(
         hit_probability=float(np.mean(latencies <= plan.target.latency_us)),
         runs=runs,
     )
-
-
-def _has_jitter(plan: Plan, device: DeviceProfile, model: ModelManifest) -> bool:
-    compute = compute_entry(plan, device, model)
-    return device.storage.jitter.bandwidth_sigma > 0 or compute.jitter_sigma > 0
 
 
 def _finished(outcome: Timeline | Deadlock) -> Timeline:

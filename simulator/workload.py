@@ -16,7 +16,14 @@ from plan_contracts import ContractError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from plan_contracts import Compute, DeviceProfile, ModelManifest, Plan, Storage
+    from plan_contracts import (
+        Compute,
+        DeviceProfile,
+        ModelManifest,
+        Plan,
+        ShardRead,
+        Storage,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +53,16 @@ class Workload:
     read_ahead_layers: int | None
     read_ahead_bytes: int | None = None
     held_bytes: int
+
+    def __post_init__(self) -> None:
+        for layer, awaited in enumerate(self.awaited_reads):
+            above = max((read.layer for read in self.reads[:awaited]), default=layer)
+            if above > layer and self.read_ahead_layers is not None:
+                message = (
+                    f"read_ahead_layers must be None where layer {layer} waits for reads of "
+                    f"layer {above}, got {self.read_ahead_layers}"
+                )
+                raise ValueError(message)
 
     @property
     def depth(self) -> int:
@@ -192,10 +209,18 @@ def require_made_from(plan: Plan, device: DeviceProfile, model: ModelManifest) -
             message = f"{name} must have the digest {expected} the plan names, got {digest}"
             raise ContractError(message)
     for read in (*plan.reads, *plan.preload_reads):
-        size = model.shard_bytes[read.bits][read.layer][read.slice]
-        if read.bytes != size:
-            message = (
-                f"layer {read.layer}, slice {read.slice} at {read.bits} bit must have the "
-                f"manifest's {size} bytes, the plan has {read.bytes}"
-            )
-            raise ContractError(message)
+        _require_size(read, model)
+
+
+def _require_size(read: ShardRead, model: ModelManifest) -> None:
+    shard = f"layer {read.layer}, slice {read.slice} at {read.bits} bit"
+    if read.bits not in model.bitwidths or read.layer >= model.layers or read.slice >= model.slices:
+        message = (
+            f"a shard must be one of {model.layers} layers x {model.slices} slices at "
+            f"{list(model.bitwidths)} bit, the plan has {shard}"
+        )
+        raise ContractError(message)
+    size = model.shard_bytes[read.bits][read.layer][read.slice]
+    if read.bytes != size:
+        message = f"{shard} must have the manifest's {size} bytes, the plan has {read.bytes}"
+        raise ContractError(message)

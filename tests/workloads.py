@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,12 @@ def random_workload(source: random.Random, *, deadlocks: bool = True) -> Workloa
         read_ahead_bytes=source.choice((None, source.randint(1, whole + 1))) if deadlocks else None,
         held_bytes=source.randint(0, 100),
     )
+
+
+def loaded_first(work: Workload) -> Workload:
+    """The same steps, none computed before everything has been read."""
+    everything = (len(work.reads),) * work.depth
+    return replace(work, awaited_reads=everything, read_ahead_layers=None)
 
 
 def random_durations(source: random.Random, work: Workload) -> Durations:

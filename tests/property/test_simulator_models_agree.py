@@ -13,7 +13,7 @@ from simulator.jitter import sample
 from simulator.pipeline import run_pipeline
 from simulator.recursion import recur
 from simulator.workload import Deadlock, Timeline
-from workloads import random_durations, random_workload, seeded
+from workloads import loaded_first, random_durations, random_workload, seeded
 
 JITTER = StorageJitter(bandwidth_sigma=0.4, autocorrelation=0.6)
 
@@ -33,6 +33,14 @@ def test_simpy_and_recursion_agree_on_a_thousand_random_configurations(block: in
         work = random_workload(source)
         durations = random_durations(source, work)
         assert_equal(run_pipeline(work, durations), recur(work, durations))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_simpy_and_recursion_agree_on_loading_first(seed: int) -> None:
+    source = seeded(seed)
+    work = loaded_first(random_workload(source))
+    durations = random_durations(source, work)
+    assert_equal(run_pipeline(work, durations), recur(work, durations))
 
 
 def test_the_random_configurations_deadlock_sometimes_and_not_always() -> None:

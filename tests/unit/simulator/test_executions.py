@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from builders import device, device_json, model, model_json, uniform_bytes
 from device_profiles import catalog
 from plan_contracts import ContractError, ModelManifest
 from simulator.executions import WholeModel, in_memory, layerwise, load_then_run
+from workloads import loaded_first, random_workload, seeded
 
 if TYPE_CHECKING:
     from simulator.report import SimulationReport
@@ -108,3 +110,9 @@ def test_a_geometry_the_device_lacks_is_refused() -> None:
     other: ModelManifest = model(model_json({2: [[1, 1]]}, geometry=BERT_BASE))
     with pytest.raises(ContractError, match="no compute entry"):
         in_memory(WholeModel(device=TINY.device, model=other, bits=2, sequence_length=8))
+
+
+def test_a_layer_limit_on_loading_first_could_never_end_and_is_refused() -> None:
+    work = loaded_first(random_workload(seeded(3)))
+    with pytest.raises(ValueError, match="must be None where layer 0 waits for reads of layer"):
+        replace(work, read_ahead_layers=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plan_contracts import StorageJitter
+from plan_contracts import ContractError, StorageJitter
 from simulator.jitter import sample
 from simulator.workload import Durations
 
@@ -61,6 +61,18 @@ def test_without_spread_the_durations_stay_exactly_the_same() -> None:
     samples = drawn(bandwidth=0.0, compute=0.0)
     assert (samples.transfer_us == LONG_US).all()
     assert (samples.compute_us == LONG_US).all()
+
+
+@pytest.mark.parametrize("runs", [0, -1])
+def test_no_runs_are_refused(runs: int) -> None:
+    with pytest.raises(ContractError, match=f"runs must be positive, got {runs}"):
+        sample(DURATIONS, storage=StorageJitter(), compute_sigma=0.0, runs=runs, seed=0)
+
+
+@pytest.mark.parametrize("spread", [20.0, 1e4, 1e300])
+def test_a_spread_beyond_exact_sums_is_refused(spread: float) -> None:
+    with pytest.raises(ContractError, match="must keep the sum of a run's durations within"):
+        drawn(bandwidth=spread)
 
 
 def test_one_run_is_a_column_of_the_samples() -> None:

@@ -133,6 +133,14 @@ def test_a_plan_with_sizes_of_its_own_is_refused() -> None:
         simulate(plan.model_copy(update={"reads": reads}), device, model)
 
 
+@pytest.mark.parametrize("change", [{"layer": 2}, {"slice": 2}, {"bits": 7}])
+def test_a_plan_of_shards_the_model_lacks_is_refused(change: dict[str, int]) -> None:
+    plan, device, model = made(e1_json(), *E1)
+    reads = (plan.reads[0].model_copy(update=change), *plan.reads[1:])
+    with pytest.raises(ContractError, match="must be one of 2 layers x 2 slices at"):
+        simulate(plan.model_copy(update={"reads": reads}), device, model)
+
+
 def test_without_jitter_every_quantile_is_the_latency() -> None:
     summary = summarise(*made(e1_json(), *E1), seed=0)
     assert summary.quantiles_us == {"0.5": 270, "0.95": 270, "0.99": 270}
