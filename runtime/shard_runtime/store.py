@@ -106,13 +106,24 @@ class ShardStore:
         """Hold every byte of the store against its digest; StoreError at the first difference."""
         for stored in (self.index.resident, self.index.tokenizer):
             if stored is not None:
-                _check_whole(self.folder / stored.file, stored)
+                self.verify_file(stored)
         reader = PlainReader()
         try:
             for stored in _ranges(self.index):
                 self.read_range(stored, reader)
         finally:
             reader.close()
+
+    def verify_file(self, stored: StoredFile) -> None:
+        """Hold a whole file against its digest; StoreError if it differs."""
+        digest = hashlib.sha256()
+        path = self.folder / stored.file
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+        if f"sha256:{digest.hexdigest()}" != stored.sha256:
+            message = f"{path}: digest must be {stored.sha256}, got sha256:{digest.hexdigest()}"
+            raise StoreError(message)
 
     def shard_files(self) -> list[Path]:
         """The files that hold shards."""
@@ -177,14 +188,4 @@ def _check_shape(folder: Path, manifest: ModelManifest) -> None:
             f"{folder}: a slice is one of {manifest.geometry.heads} heads of {expected} decoded "
             f"bytes, got {manifest.slices} slices of {manifest.decoded_shard_bytes}"
         )
-        raise StoreError(message)
-
-
-def _check_whole(path: Path, stored: StoredFile) -> None:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    if f"sha256:{digest.hexdigest()}" != stored.sha256:
-        message = f"{path}: digest must be {stored.sha256}, got sha256:{digest.hexdigest()}"
         raise StoreError(message)

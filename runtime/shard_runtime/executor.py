@@ -1,0 +1,201 @@
+"""Running a plan, and the baseline that loads everything first."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from plan_contracts import PlannedLayer, PlannedShard, RunTrace
+from shard_runtime.errors import InputError, PlanRefusedError
+from shard_runtime.execution import Execution, Machine, bias_bytes, prepare_weights, touch_memory
+from shard_runtime.pipeline import Pipeline, Schedule
+from shard_runtime.weights import FULL_PRECISION_BITS, LayerBuffer
+
+if TYPE_CHECKING:
+    from plan_contracts import DeviceProfile, ModelManifest, Plan, ShardRead
+    from shard_runtime.engine import Engine
+    from shard_runtime.execution import Run
+    from shard_runtime.reader import Reader
+    from shard_runtime.store import ShardStore
+    from shard_runtime.tokens import Tokens
+    from shard_runtime.weights import FloatArray
+
+
+class DeviceChangeWarning(UserWarning):
+    """The plan was made for another device, and runs here at the caller's wish."""
+
+
+class PlanRunner:
+    """A plan that has been checked against store and device, and made ready to run.
+
+    PlanRefusedError if it does not fit; `preload_us` says how long filling the preload buffer
+    took, which no run's latency contains.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        machine: Machine,
+        *,
+        device: DeviceProfile | None,
+        accept_device_change: bool = False,
+    ) -> None:
+        check_device(plan, device, accept=accept_device_change)
+        check_model(plan, machine.store)
+        self.plan = plan.sealed()
+        self._pipeline = Pipeline(
+            Schedule(
+                layers=plan.layers,
+                read_ahead_layers=plan.target.read_ahead_layers,
+                sequence_length=plan.target.sequence_length,
+            ),
+            machine,
+        )
+        self._device = plan.device if device is None else device.name
+        self.preload_us = self._pipeline.preload_us
+
+    def run(self, tokens: Tokens) -> tuple[FloatArray, RunTrace]:
+        """Output (1, labels or hidden) and trace; InputError unless padded to the plan's length."""
+        length = self.plan.target.sequence_length
+        if tokens.ids.shape[1] != length:
+            message = f"the plan is for {length} tokens, got {tokens.ids.shape[1]}; pad the input"
+            raise InputError(message)
+        run = self._pipeline.run(tokens)
+        trace = RunTrace(
+            plan_id=self.plan.computed_id(),
+            source="measured",
+            device=self._device,
+            latency_us=run.latency_us,
+            peak_memory_bytes=run.peak_memory_bytes,
+            spans=run.spans,
+        )
+        return run.output, trace
+
+
+def run_plan(  # noqa: PLR0913 - a plan, what it runs on, and the device it must be for
+    plan: Plan,
+    store: ShardStore,
+    engine: Engine,
+    tokens: Tokens,
+    *,
+    reader: Reader,
+    device: DeviceProfile | None,
+    accept_device_change: bool = False,
+) -> tuple[FloatArray, RunTrace]:
+    """Check, preload and run a plan once; see PlanRunner for running it again and again."""
+    runner = PlanRunner(
+        plan,
+        Machine(store=store, engine=engine, reader=reader),
+        device=device,
+        accept_device_change=accept_device_change,
+    )
+    return runner.run(tokens)
+
+
+def check_device(plan: Plan, device: DeviceProfile | None, *, accept: bool) -> None:
+    """PlanRefusedError unless the plan is for this device; a warning if that is accepted."""
+    if device is not None and device.digest == plan.device_digest:
+        return
+    here = "no device profile is given" if device is None else f"this is {device.digest}"
+    message = f"the plan is for device {plan.device!r} {plan.device_digest}, and {here}"
+    if not accept:
+        message += "; plan for this device, or accept the change of device"
+        raise PlanRefusedError(message)
+    warnings.warn(message, DeviceChangeWarning, stacklevel=3)
+
+
+def check_model(plan: Plan, store: ShardStore) -> None:
+    """PlanRefusedError unless the plan is for exactly this store."""
+    manifest = store.manifest
+    if plan.model_digest != store.digest:
+        message = (
+            f"the plan is for model {plan.model!r} {plan.model_digest}, and the store holds "
+            f"{manifest.model!r} {store.digest}"
+        )
+        raise PlanRefusedError(message)
+    if plan.depth not in manifest.depths or plan.width not in manifest.widths:
+        message = (
+            f"depth must be one of {list(manifest.depths)} and width one of "
+            f"{list(manifest.widths)}, got {plan.depth} and {plan.width}"
+        )
+        raise PlanRefusedError(message)
+    for read in (*plan.reads, *plan.preload_reads):
+        _check_read(read, store)
+
+
+def _check_read(read: ShardRead, store: ShardStore) -> None:
+    stored = store.range_of(read.layer, read.slice, read.bits)
+    planned = (read.file, read.offset, read.bytes, read.sha256)
+    listed = (stored.file, stored.offset, stored.length, stored.sha256)
+    if any(p is not None and p != s for p, s in zip(planned, listed, strict=True)):
+        message = (
+            f"the plan reads layer {read.layer}, slice {read.slice} at {read.bits} bit from "
+            f"{planned}, and the store has it at {listed}"
+        )
+        raise PlanRefusedError(message)
+
+
+def uniform_layers(
+    manifest: ModelManifest, bits: int, *, depth: int | None = None, width: int | None = None
+) -> tuple[PlannedLayer, ...]:
+    """The first `depth` layers (None: all) with slices 0..`width`-1 (None: all), all streamed."""
+    return tuple(
+        PlannedLayer(
+            layer=layer,
+            shards=tuple(
+                PlannedShard(slice=index, bits=bits, bytes=row[index], preload=False)
+                for index in range(width or manifest.slices)
+            ),
+        )
+        for layer, row in enumerate(manifest.shard_bytes[bits][: depth or manifest.layers])
+    )
+
+
+def load_then_run(layers: tuple[PlannedLayer, ...], machine: Machine, tokens: Tokens) -> Run:
+    """The baseline without a pipeline: read everything, then decode and compute layer by layer.
+
+    `layers` are all streamed. At 32 bit a shard goes to its layer's own weights as soon as it is
+    read and no encoded copy is kept; otherwise shards stay encoded, and layers share one buffer.
+    """
+    width = len(layers[0].shards)
+    at_once = all(shard.bits == FULL_PRECISION_BITS for layer in layers for shard in layer.shards)
+    buffers = [LayerBuffer(machine.store.shape, width) for _ in (layers if at_once else layers[:1])]
+    weights = [
+        prepare_weights(machine, layer, buffers[index % len(buffers)])
+        for index, layer in enumerate(layers)
+    ]
+    touch_memory(machine, weights[0], tokens.ids.shape[1])
+    weight_bytes = sum(buffer.nbytes for buffer in buffers)
+    execution = Execution(machine, weight_bytes, bias_bytes(weights))
+    machine.reader.idle()
+    execution.begin()
+    held = [_load(layer, execution, buffers[layer.layer] if at_once else None) for layer in layers]
+    hidden = execution.embed(tokens)
+    for layer, encoded, layer_weights in zip(layers, held, weights, strict=True):
+        _decode(layer, encoded, execution, buffers[0])
+        hidden = execution.compute(layer, hidden, tokens, layer_weights)
+    return execution.finish(len(layers) - 1, hidden, tokens)
+
+
+def _load(
+    layer: PlannedLayer, execution: Execution, buffer: LayerBuffer | None
+) -> dict[int, memoryview]:
+    """Read a layer; decode it right away if it has a buffer, else return it encoded."""
+    encoded: dict[int, memoryview] = {}
+    for position, shard in enumerate(layer.shards):
+        encoded[shard.slice] = execution.fetch(layer.layer, shard)
+        execution.loaded()
+        if buffer is not None:
+            out = buffer.shard(position)
+            execution.decode(layer.layer, shard, encoded.pop(shard.slice), out)
+    return encoded
+
+
+def _decode(
+    layer: PlannedLayer, encoded: dict[int, memoryview], execution: Execution, buffer: LayerBuffer
+) -> None:
+    """Decode the layer's shards that are still encoded, using them up."""
+    for position, shard in enumerate(layer.shards):
+        if shard.slice in encoded:
+            out = buffer.shard(position)
+            execution.decode(layer.layer, shard, encoded.pop(shard.slice), out)
