@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,6 +133,13 @@ def test_a_run_without_stall_takes_just_its_decoding_and_compute(source: random.
     work, durations = drawn(source)
     run = execute(work, durations)
     assert (run.stall_us == 0) == (run.latency_us == layers_us(durations))
+
+
+@given(RANDOMS)
+def test_the_flash_serves_one_read_after_the_other(source: random.Random) -> None:
+    _, run = report(source)
+    for before, after in pairwise(run.reads):
+        assert before.end_us <= after.start_us <= after.end_us
 
 
 @given(RANDOMS)
