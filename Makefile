@@ -20,7 +20,7 @@ LOCKED := install --require-hashes --only-binary :all:
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: help install demo test test-slow test-wheels lint format serve bench lock schemas clean
+.PHONY: help install demo test test-slow test-wheels lint format serve bench lock schemas map clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -64,6 +64,9 @@ bench: .venv-dev/.project ## the named benchmark cases
 
 schemas: .venv-dev/.requirements ## rewrite the golden JSON Schemas of the documents
 	PYTHONPATH=runtime .venv-dev/bin/python tests/document_schemas.py
+
+map: .venv-dev/.requirements ## rewrite the map of the code in ARCHITECTURE.md
+	.venv-dev/bin/python tests/code_map.py
 
 lock: .venv-lock/.uv ## resolve the newest requirements and write their hashes
 	$(COMPILE) --upgrade pyproject.toml -o requirements/server.txt
