@@ -8,7 +8,8 @@ import signal
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shard_builder.errors import BuilderError
 
@@ -23,46 +24,56 @@ AHEAD_PER_WORKER = 2
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+_work_of_this_process: list[Callable[[Any], Any]] = []
+"""In a worker process: the one function it was started for."""
 
-def map_in_order(
-    work: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int
-) -> Iterator[Result]:
-    """Results of `work` in the order of the tasks; one worker works in this process.
 
-    `work` and tasks are picklable. On an error or Ctrl-C the tasks not yet begun are dropped.
-    BuilderError if there is no worker.
+@contextmanager
+def worker_pool(
+    work: Callable[[Task], Result], *, workers: int
+) -> Generator[Callable[[Iterable[Task]], Iterator[Result]]]:
+    """A function that maps `work` over tasks in parallel, with results in the tasks' order.
+
+    One worker works in this process. Otherwise `work` is pickled once for each process, so what
+    it builds up inside itself stays with the process. On an error or Ctrl-C the tasks not yet
+    begun are dropped. BuilderError if there is no worker.
     """
     if workers < 1:
         message = f"workers must be at least 1, got {workers}"
         raise BuilderError(message)
     if workers == 1:
-        yield from map(work, tasks)
+        yield partial(map, work)
         return
-    with _one_blas_thread_each(), _pool(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for task in tasks:
-            waiting.append(pool.submit(work, task))
-            if len(waiting) >= workers * AHEAD_PER_WORKER:
-                yield waiting.popleft().result()
-        while waiting:
+    with _one_blas_thread_each():
+        pool = ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(work,),
+        )
+        try:
+            yield partial(_map_in_order, pool, ahead=workers * AHEAD_PER_WORKER)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _map_in_order(pool: ProcessPoolExecutor, tasks: Iterable[Any], *, ahead: int) -> Iterator[Any]:
+    waiting: deque[Future[Any]] = deque()
+    for task in tasks:
+        waiting.append(pool.submit(_work_on, task))
+        if len(waiting) >= ahead:
             yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
-@contextmanager
-def _pool(workers: int) -> Generator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_leave_interrupts_to_the_parent,
-    )
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _start_worker(work: Callable[[Any], Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    _work_of_this_process.append(work)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _work_on(task: object) -> object:
+    return _work_of_this_process[0](task)
 
 
 @contextmanager

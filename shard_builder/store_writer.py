@@ -23,11 +23,11 @@ from plan_contracts import (
     StoreIndex,
     sha256_of,
 )
+from shard_builder.atomic import move_into_place, temporary_folder_beside
 from shard_builder.errors import BuilderError, StoreExistsError
-from shard_builder.process_pool import map_in_order
+from shard_builder.process_pool import worker_pool
 from shard_builder.progress import Progress, silent
 from shard_builder.quantize import encode_layer, quantise_gobo
-from shard_builder.whole_folder import move_into_place, temporary_folder_beside
 from shard_runtime.weights import FULL_PRECISION_BITS, ShardShape
 
 if TYPE_CHECKING:
@@ -47,12 +47,13 @@ ShardRanges = dict[int, tuple[tuple[StoredRange, ...], ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class StoreOptions:
-    """What a store offers the planner.
+    """What a store offers the planner, and by which name (None: the checkpoint's).
 
     `prefix` slice selection is for models trained elastically: width m means slices 0..m-1.
     Depths and widths of None mean all of 1..layers and 1..slices.
     """
 
+    model: str | None = None
     bitwidths: tuple[int, ...] = BITWIDTHS
     slice_selection: SliceSelection = "any"
     depths: tuple[int, ...] | None = None
@@ -167,12 +168,11 @@ def _write_shards(
         quantiser=quantise_gobo,
     )
     rows: dict[int, list[tuple[StoredRange, ...]]] = {bits: [] for bits in bitwidths}
-    with ExitStack() as stack:
+    with worker_pool(encode, workers=workers) as encode_all, ExitStack() as stack:
         files = {
             bits: stack.enter_context((folder / shard_file(bits)).open("wb")) for bits in bitwidths
         }
-        layers = map_in_order(encode, checkpoint.layers, workers=workers)
-        for done, encoded in enumerate(layers, start=1):
+        for done, encoded in enumerate(encode_all(checkpoint.layers), start=1):
             for bits, shards in encoded.items():
                 name = shard_file(bits)
                 rows[bits].append(tuple(_append(files[bits], name, shard) for shard in shards))
@@ -207,7 +207,7 @@ def _stored_file(path: Path) -> StoredFile:
 def _manifest(checkpoint: Checkpoint, options: StoreOptions, index: StoreIndex) -> ModelManifest:
     layers, slices = len(checkpoint.layers), checkpoint.geometry.heads
     return ModelManifest(
-        model=checkpoint.model,
+        model=options.model or checkpoint.model,
         layers=layers,
         slices=slices,
         geometry=checkpoint.geometry,

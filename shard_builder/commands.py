@@ -1,0 +1,96 @@
+"""What the command line calls: folders in, a folder or a file out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shard_builder.atomic import write_file
+from shard_builder.checkpoint import read_checkpoint
+from shard_builder.errors import ProfileError
+from shard_builder.importance import ProfileRequest, profile_importance
+from shard_builder.progress import Progress, silent
+from shard_builder.store_writer import StoreOptions, build_store
+
+if TYPE_CHECKING:
+    from plan_contracts import ImportanceTable, ModelManifest
+
+SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
+"""Short English sentences written for this project."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileOptions:
+    """How to profile: a text file with one sentence a line, and how much of it to use.
+
+    `sentences` None means all of them.
+    """
+
+    text: Path = SENTENCES
+    sentences: int | None = None
+    sequence_length: int = 32
+    task: str = "label-free"
+
+
+def build(
+    checkpoint: Path,
+    out: Path,
+    *,
+    options: StoreOptions | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> ModelManifest:
+    """Cut a checkpoint folder into the store folder `out`; returns the manifest.
+
+    Raises BuilderError for bad input. `progress` counts layers. See `build_store`.
+    """
+    return build_store(
+        read_checkpoint(checkpoint), out, options=options, workers=workers, progress=progress
+    )
+
+
+def profile(
+    store: Path,
+    out: Path,
+    *,
+    options: ProfileOptions | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> ImportanceTable:
+    """Measure the importance table of a store and write it to the file `out`.
+
+    Measurements are kept beside `out` until it is written, so the same command goes on after
+    Ctrl-C. Raises BuilderError for bad input, ShardRuntimeError for a damaged store. `progress`
+    counts measurements.
+    """
+    options = options or ProfileOptions()
+    request = ProfileRequest(
+        store=store,
+        sentences=read_sentences(options.text, options.sentences),
+        sequence_length=options.sequence_length,
+        text=options.text.name,
+        task=options.task,
+        date=dt.datetime.now(dt.UTC).date(),
+    )
+    log_path = out.with_name(f"{out.name}.measurements.jsonl")
+    table = profile_importance(request, workers=workers, log_path=log_path, progress=progress)
+    write_file(out, table.to_json().encode())
+    log_path.unlink()
+    return table
+
+
+def read_sentences(text: Path, count: int | None) -> tuple[str, ...]:
+    """The first `count` lines that are not blank; ProfileError if there are fewer."""
+    try:
+        lines = text.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{text} must be a text file in UTF-8: {error}"
+        raise ProfileError(message) from error
+    sentences = [line.strip() for line in lines if line.strip()]
+    wanted = len(sentences) if count is None else count
+    if not 1 <= wanted <= len(sentences):
+        message = f"sentences must be 1..{len(sentences)} of {text}, got {wanted}"
+        raise ProfileError(message)
+    return tuple(sentences[:wanted])

@@ -1,0 +1,125 @@
+"""The single measurements of a profile, each run by itself in any worker process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from shard_builder.importance.distance import metric_of
+from shard_builder.importance.submodel import Submodel
+from shard_builder.importance.tokens import Tokens, tokenise
+from shard_runtime.engine import load_engine
+from shard_runtime.store import ShardStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shard_runtime.weights import FloatArray
+
+ENGINE = "numpy"
+"""The engine that every installation has, so that a profile does not depend on extras."""
+
+BATCH_SENTENCES = 32
+
+DistanceRows = list[list[float]]
+"""One row for each model measured, one distance for each sentence of the batch."""
+
+
+class OneChanged(NamedTuple):
+    """Every shard at `bits` but one at `changed`; measures one model."""
+
+    batch: int
+    bits: int
+    layer: int
+    slice: int
+    changed: int
+
+    @property
+    def key(self) -> str:
+        """What the measurement is called in the log."""
+        place = f"layer {self.layer} slice {self.slice}"
+        return f"batch {self.batch}: {self.bits} bit, {place} at {self.changed}"
+
+
+class EveryDepth(NamedTuple):
+    """Some slices of each layer at `bits`; measures the models of 1, 2, … layers."""
+
+    batch: int
+    bits: int
+    slices: tuple[tuple[int, ...], ...]
+
+    @property
+    def key(self) -> str:
+        """What the measurement is called in the log."""
+        return f"batch {self.batch}: {self.bits} bit, width {len(self.slices[0])}, every depth"
+
+
+Measurement = OneChanged | EveryDepth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is measured: a store on some text."""
+
+    store: Path
+    sentences: tuple[str, ...]
+    sequence_length: int
+
+    @property
+    def batches(self) -> int:
+        """How many batches the sentences make."""
+        return -(-len(self.sentences) // BATCH_SENTENCES)
+
+
+class Measurer:
+    """Carries out measurements; opens the store in the process that first asks."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def __call__(self, measurement: Measurement) -> DistanceRows:
+        """Distances to the highest bitwidth's output, sentence by sentence."""
+        return self._models.measure(measurement)
+
+    @cached_property
+    def _models(self) -> _OpenModels:
+        return _OpenModels(self._subject)
+
+
+class _OpenModels:
+    def __init__(self, subject: Subject) -> None:
+        store = ShardStore.open(subject.store)
+        tokens = tokenise(store, subject.sentences, subject.sequence_length)
+        self._metric = metric_of(store.architecture)
+        self._highest = store.manifest.bitwidths[-1]
+        self._submodel = Submodel(store, load_engine(ENGINE, store), in_batches(tokens))
+        self._reference = lru_cache(maxsize=None)(self._full_output)
+
+    def measure(self, measurement: Measurement) -> DistanceRows:
+        batch = measurement.batch
+        reference = self._reference(batch)
+        outputs = self._outputs(measurement)
+        return [self._metric.distance(reference, output).tolist() for output in outputs]
+
+    def _outputs(self, measurement: Measurement) -> list[FloatArray]:
+        match measurement:
+            case OneChanged():
+                return [self._submodel.with_one_changed(*measurement)]
+            case EveryDepth():
+                return self._submodel.by_depth(*measurement)
+
+    def _full_output(self, batch: int) -> FloatArray:
+        return self._submodel.uniform(batch, self._highest)
+
+
+def in_batches(tokens: Tokens) -> list[Tokens]:
+    """The tokens cut into batches of at most 32 sentences."""
+    starts = range(0, len(tokens.ids), BATCH_SENTENCES)
+    return [
+        Tokens(
+            tokens.ids[start : start + BATCH_SENTENCES],
+            tokens.mask[start : start + BATCH_SENTENCES],
+        )
+        for start in starts
+    ]

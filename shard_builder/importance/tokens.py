@@ -1,0 +1,52 @@
+"""Sentences as token ids, all of one length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from shard_builder.errors import ProfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from shard_runtime.store import ShardStore
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token ids and attention mask, both sentences x sequence length."""
+
+    ids: NDArray[np.int64]
+    mask: NDArray[np.bool_]
+
+
+def tokenise(store: ShardStore, sentences: Sequence[str], sequence_length: int) -> Tokens:
+    """Tokens of the sentences, padded or cut to `sequence_length`.
+
+    ProfileError if the store has no tokeniser or the model no room for so many tokens.
+    """
+    architecture = store.architecture
+    longest = architecture.maximum_positions - architecture.position_offset
+    if not 1 <= sequence_length <= longest:
+        message = f"sequence_length must be 1..{longest} for this model, got {sequence_length}"
+        raise ProfileError(message)
+    if store.index.tokenizer is None:
+        message = f"{store.folder}: the store must hold a tokenizer.json, it has none"
+        raise ProfileError(message)
+    tokenizer = Tokenizer.from_file(str(store.folder / store.index.tokenizer.file))
+    # The package leaves the types of keyword arguments open.
+    tokenizer.enable_truncation(sequence_length)  # pyright: ignore[reportUnknownMemberType]
+    tokenizer.enable_padding(  # pyright: ignore[reportUnknownMemberType]
+        length=sequence_length, pad_id=architecture.pad_token
+    )
+    encoded = tokenizer.encode_batch(list(sentences))
+    return Tokens(
+        np.array([sentence.ids for sentence in encoded], dtype=np.int64),
+        np.array([sentence.attention_mask for sentence in encoded], dtype=np.bool_),
+    )
