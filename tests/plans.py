@@ -1,122 +1,113 @@
-"""Plans for hand-written stores, without a planner."""
+"""Sealed plans for tests, straight from a request and a choice of shards."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from builders import device, device_json
-from plan_contracts import Plan
+import numpy as np
+
+from instances import problem_of
+from plan_contracts import (
+    DeviceProfile,
+    ModelManifest,
+    Plan,
+    PlannedLayer,
+    PlannedShard,
+    PlanProvenance,
+    Prediction,
+    ShardRead,
+)
+from planner_api.optimizer.choice import ABSENT, Choice, evaluate
+from planner_api.optimizer.problem import Pair, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from plan_contracts import DeviceProfile, ModelManifest
-
-ANY_DIGEST = "sha256:" + "0" * 64
+    import random
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 
-class Chosen(NamedTuple):
-    """One chosen shard."""
+class Made(NamedTuple):
+    """A plan and the documents it was made from, in the order the simulator takes them."""
 
-    slice: int
-    bits: int
-    preload: bool = False
-
-
-def some_device(name: str = "tiny-device") -> DeviceProfile:
-    return device(device_json(layer_us={1: 10, 2: 20}, decode_us={2: 1}, name=name))
+    plan: Plan
+    device: DeviceProfile
+    model: ModelManifest
 
 
-def peak_bytes(
-    manifest: ModelManifest, layers: Sequence[Sequence[Chosen]], read_ahead: int | None
-) -> int:
-    """The formula of `memory_bytes` without activations, written out."""
+def made(
+    document: Mapping[str, Any],
+    bits: Sequence[Sequence[int]],
+    preload: Collection[tuple[int, int]] = (),
+) -> Made:
+    """The plan with these bitwidths by layer and slice (0: not part of it), whatever the target."""
+    problem = problem_of(dict(document))
+    rows = [[problem.bits.index(b) if b else ABSENT for b in row] for row in bits]
+    chosen = np.array(rows, dtype=np.int64)
+    preloaded = np.zeros(chosen.shape, dtype=np.bool_)
+    for layer, index in preload:
+        preloaded[layer, index] = True
+    pair = Pair(len(bits), sum(1 for b in bits[0] if b))
+    return made_of(problem, Choice(pair=pair, bits=chosen, preload=preloaded))
 
-    def size(layer: int, *, preload: bool) -> int:
-        return sum(
-            manifest.shard_bytes[shard.bits][layer][shard.slice]
-            for shard in layers[layer]
-            if shard.preload == preload
+
+def made_of(problem: Problem, choice: Choice) -> Made:
+    """The sealed plan of a choice, predicted by the optimiser's own evaluation."""
+    inputs, evaluation = problem.inputs, evaluate(problem, choice)
+    layers = tuple(_layers(problem, choice))
+    plan = Plan(
+        model=inputs.model.model,
+        model_digest=inputs.model.digest or "",
+        device=inputs.device.name,
+        device_digest=inputs.device.digest,
+        importance_digest=inputs.importance.digest,
+        target=inputs.target,
+        depth=choice.pair.depth,
+        width=choice.pair.width,
+        layers=layers,
+        reads=tuple(_reads(layers, preload=False)),
+        preload_reads=tuple(_reads(layers, preload=True)),
+        predicted=Prediction(
+            latency_us=evaluation.latency_us,
+            objective=evaluation.objective,
+            peak_memory_bytes=evaluation.peak_memory_bytes,
+            layers=evaluation.layers,
+        ),
+        provenance=PlanProvenance(
+            policy="optimal", planner_version="test", seed=0, truncated=False
+        ),
+    )
+    return Made(plan.sealed(), inputs.device, inputs.model)
+
+
+def random_choice(problem: Problem, source: random.Random) -> Choice:
+    """Any pair, any slices at any bitwidth, about a quarter of them preloaded."""
+    pair = source.choice(problem.pairs)
+    bits = np.full((pair.depth, problem.slices), ABSENT, dtype=np.int64)
+    preload = np.zeros(bits.shape, dtype=np.bool_)
+    for layer in range(pair.depth):
+        for index in source.sample(range(problem.slices), pair.width):
+            bits[layer, index] = source.randrange(len(problem.bits))
+            preload[layer, index] = source.random() < 0.25
+    return Choice(pair=pair, bits=bits, preload=preload)
+
+
+def _layers(problem: Problem, choice: Choice) -> Iterator[PlannedLayer]:
+    for layer, row in enumerate(choice.bits):
+        shards = tuple(
+            PlannedShard(
+                slice=int(index),
+                bits=problem.bits[int(row[index])],
+                bytes=int(problem.shard_bytes[layer, index, row[index]]),
+                preload=bool(choice.preload[layer, index]),
+            )
+            for index in np.flatnonzero(row != ABSENT)
         )
-
-    depth = len(layers)
-    reach = depth if read_ahead is None else read_ahead + 1
-    windows = [
-        sum(size(k, preload=False) for k in range(first, min(first + reach, depth)))
-        for first in range(depth)
-    ]
-    preloaded = sum(size(layer, preload=True) for layer in range(depth))
-    decoded = len(layers[0]) * manifest.decoded_shard_bytes
-    return manifest.resident_bytes + decoded + preloaded + max(windows)
+        yield PlannedLayer(layer=layer, shards=shards)
 
 
-def make_plan(
-    manifest: ModelManifest,
-    layers: Sequence[Sequence[Chosen]],
-    *,
-    read_ahead: int | None = None,
-    sequence_length: int = 8,
-    profile: DeviceProfile | None = None,
-    **fields: object,
-) -> Plan:
-    """A sealed plan of these shards; keyword arguments override its fields."""
-    assert manifest.store is not None
-    store = manifest.store
-    profile = some_device() if profile is None else profile
-    reads: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
-    planned: list[dict[str, Any]] = []
-    for layer, shards in enumerate(layers):
-        planned.append({"layer": layer, "shards": []})
-        for shard in shards:
-            stored = store.shards[shard.bits][layer][shard.slice]
-            place = {"layer": layer, "slice": shard.slice, "bits": shard.bits}
-            planned[-1]["shards"].append(
-                {
-                    "slice": shard.slice,
-                    "bits": shard.bits,
-                    "bytes": stored.length,
-                    "preload": shard.preload,
-                }
-            )
-            reads[shard.preload].append(
-                {
-                    **place,
-                    "file": stored.file,
-                    "offset": stored.offset,
-                    "bytes": stored.length,
-                    "sha256": stored.sha256,
-                }
-            )
-    times = dict.fromkeys(("io_start_us", "io_end_us", "compute_start_us", "compute_end_us"), 0)
-    document = {
-        "model": manifest.model,
-        "model_digest": manifest.digest,
-        "device": profile.name,
-        "device_digest": profile.digest,
-        "importance_digest": ANY_DIGEST,
-        "target": {
-            "latency_us": 1_000_000,
-            "read_ahead_layers": read_ahead,
-            "sequence_length": sequence_length,
-        },
-        "depth": len(layers),
-        "width": len(layers[0]),
-        "layers": planned,
-        "reads": reads[False],
-        "preload_reads": reads[True],
-        "predicted": {
-            "latency_us": 0,
-            "objective": 0.0,
-            "peak_memory_bytes": peak_bytes(manifest, layers, read_ahead),
-            "layers": [times] * len(layers),
-        },
-        "provenance": {
-            "policy": "optimal",
-            "planner_version": "0",
-            "seed": 0,
-            "truncated": False,
-        },
-        **fields,
-    }
-    return Plan.from_json(json.dumps(document)).sealed()
+def _reads(layers: tuple[PlannedLayer, ...], *, preload: bool) -> Iterator[ShardRead]:
+    for layer in layers:
+        for shard in layer.shards:
+            if shard.preload == preload:
+                yield ShardRead(
+                    layer=layer.layer, slice=shard.slice, bits=shard.bits, bytes=shard.bytes
+                )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from plans import Chosen, make_plan, peak_bytes, some_device
 from shard_runtime.engine import LayerBiases, LayerWeights, load_engine
 from shard_runtime.errors import InputError, PlanRefusedError, StoreError
 from shard_runtime.execution import Machine
@@ -21,6 +20,7 @@ from shard_runtime.reader import PlainReader
 from shard_runtime.store import ShardStore
 from shard_runtime.tokens import pad_tokens
 from shard_runtime.weights import LayerBuffer
+from store_plans import Chosen, make_plan, peak_bytes, some_device
 from stores import Sizes, write_store
 
 if TYPE_CHECKING:
