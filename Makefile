@@ -45,7 +45,7 @@ test-wheels: .venv-dev/.project ## both wheels, each in a fresh environment
 lint: .venv-dev/.requirements ## format, style, types, imports, docker files
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/ruff check .
-	.venv-dev/bin/pyright --pythonpath .venv-dev/bin/python
+	.venv-dev/bin/pyright
 	PYTHONPATH=.:runtime .venv-dev/bin/lint-imports
 	@if [ -x .venv-dev/bin/hadolint ]; then .venv-dev/bin/hadolint docker/*.Dockerfile; \
 		else echo "skipped: hadolint has no build for this platform"; fi
