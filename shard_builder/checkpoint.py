@@ -50,8 +50,8 @@ class Checkpoint:
     tokenizer: Path | None
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read a checkpoint folder, whose name becomes the model's.
+def read_checkpoint(folder: Path, *, model: str | None = None) -> Checkpoint:
+    """Read a checkpoint folder; `model` names it (None: the folder's name).
 
     Takes `config.json`, `model.safetensors` (or its index and parts) and, if there,
     `tokenizer.json`; a sentence-transformers folder also `modules.json`. CheckpointError says
@@ -66,7 +66,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     configuration = read_configuration(place / "config.json")
     head = _head_tensors(tensors, configuration)
     return Checkpoint(
-        model=folder.resolve().name,
+        model=model or folder.resolve().name,
         architecture=_architecture(configuration, pooling, head),
         geometry=configuration.geometry,
         layers=tuple(

@@ -1,4 +1,4 @@
-"""What the command line calls: folders in, a folder or a file out."""
+"""`profile-importance` without its progress bar: a store and a text file in, a table out."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shard_builder.atomic import write_file
-from shard_builder.checkpoint import read_checkpoint
 from shard_builder.errors import ProfileError
 from shard_builder.importance import ProfileRequest, profile_importance
 from shard_builder.progress import Progress, silent
-from shard_builder.store_writer import StoreOptions, build_store
 
 if TYPE_CHECKING:
-    from plan_contracts import ImportanceTable, ModelManifest
+    from plan_contracts import ImportanceTable
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
 """Short English sentences written for this project."""
@@ -32,23 +30,6 @@ class ProfileOptions:
     sentences: int | None = None
     sequence_length: int = 32
     task: str = "label-free"
-
-
-def build(
-    checkpoint: Path,
-    out: Path,
-    *,
-    options: StoreOptions | None = None,
-    workers: int = 1,
-    progress: Progress = silent,
-) -> ModelManifest:
-    """Cut a checkpoint folder into the store folder `out`; returns the manifest.
-
-    Raises BuilderError for bad input. `progress` counts layers. See `build_store`.
-    """
-    return build_store(
-        read_checkpoint(checkpoint), out, options=options, workers=workers, progress=progress
-    )
 
 
 def profile(

@@ -47,13 +47,12 @@ ShardRanges = dict[int, tuple[tuple[StoredRange, ...], ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class StoreOptions:
-    """What a store offers the planner, and by which name (None: the checkpoint's).
+    """What a store offers the planner.
 
     `prefix` slice selection is for models trained elastically: width m means slices 0..m-1.
     Depths and widths of None mean all of 1..layers and 1..slices.
     """
 
-    model: str | None = None
     bitwidths: tuple[int, ...] = BITWIDTHS
     slice_selection: SliceSelection = "any"
     depths: tuple[int, ...] | None = None
@@ -207,7 +206,7 @@ def _stored_file(path: Path) -> StoredFile:
 def _manifest(checkpoint: Checkpoint, options: StoreOptions, index: StoreIndex) -> ModelManifest:
     layers, slices = len(checkpoint.layers), checkpoint.geometry.heads
     return ModelManifest(
-        model=options.model or checkpoint.model,
+        model=checkpoint.model,
         layers=layers,
         slices=slices,
         geometry=checkpoint.geometry,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shard_builder.importance.distance import metric_of
 from shard_builder.importance.submodel import Submodel
-from shard_builder.importance.tokens import Tokens, tokenise
+from shard_builder.importance.tokens import tokenise
 from shard_runtime.engine import load_engine
 from shard_runtime.store import ShardStore
+from shard_runtime.tokens import Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path

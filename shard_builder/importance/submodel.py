@@ -15,9 +15,9 @@ from shard_runtime.weights import Matrices
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shard_builder.importance.tokens import Tokens
     from shard_runtime.engine import Engine
     from shard_runtime.store import ShardStore
+    from shard_runtime.tokens import Tokens
     from shard_runtime.weights import FloatArray
 
 MODELS_KEPT = 2

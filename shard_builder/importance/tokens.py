@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from shard_builder.errors import ProfileError
+from shard_runtime.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from shard_runtime.store import ShardStore
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Token ids and attention mask, both sentences x sequence length."""
-
-    ids: NDArray[np.int64]
-    mask: NDArray[np.bool_]
 
 
 def tokenise(store: ShardStore, sentences: Sequence[str], sequence_length: int) -> Tokens:
