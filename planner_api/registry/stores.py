@@ -37,7 +37,9 @@ def insert_new(connection: Connection, table: Table, **values: object) -> bool:
     """Insert a row; False, and nothing changed, if its key is taken."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table).values(values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    # An insert may return its generated number, and its row count is then not kept unasked.
+    counted = statement.execution_options(preserve_rowcount=True)
+    return connection.execute(counted).rowcount == 1
 
 
 class SqlDocuments:
