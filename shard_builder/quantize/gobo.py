@@ -111,9 +111,15 @@ class _RisingValues:
         return np.concatenate(([0], inner, [self._values.size]))
 
     def _means(self, edges: NDArray[np.intp], if_empty: NDArray[np.float64]) -> NDArray[np.float64]:
-        counts = np.diff(edges)
-        sums = np.diff(self._sums[edges])
-        return np.where(counts > 0, sums / np.maximum(counts, 1), if_empty)
+        """Mean of every group, kept within it: a difference of sums may round out of it."""
+        starts, ends = edges[:-1], edges[1:]
+        counts = ends - starts
+        last = self._values.size - 1
+        means = (self._sums[ends] - self._sums[starts]) / np.maximum(counts, 1)
+        means = np.clip(
+            means, self._values[np.minimum(starts, last)], self._values[np.maximum(ends - 1, 0)]
+        )
+        return np.where(counts > 0, means, if_empty)
 
     def _total_distance(self, centroids: NDArray[np.float64]) -> float:
         """Sum over all values of the distance to the nearest centroid."""

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shard_builder.quantize.gobo import find_outliers, quantise_layer
+from shard_runtime.weights import FloatArray, Matrices
+from slow_gobo import slow_nearest, slow_outliers, slow_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shard_builder.quantize.quantised import QuantisedMatrix
+
+SLICES = 3
+BITWIDTHS = (2, 3, 4, 5, 6)
+INTERESTING = st.floats(-2, 2, width=32)
+
+
+def random_layer(seed: int, *, scale: float = 0.05) -> Matrices:
+    """Hidden 24, 3 heads, 48 FFN neurons, with a few far weights."""
+    generator = np.random.default_rng(seed)
+    return Matrices(
+        *(
+            (scale * generator.standard_t(4, size=(rows, 24))).astype(np.float32)
+            for rows in (24, 24, 24, 24, 48, 48)
+        )
+    )
+
+
+def inliers_of(matrix: QuantisedMatrix) -> NDArray[np.intp]:
+    is_inlier = np.ones(matrix.codes.size, dtype=np.bool_)
+    is_inlier[matrix.outlier_positions] = False
+    return np.flatnonzero(is_inlier)
+
+
+def same_matrix(block: FloatArray) -> Matrices:
+    return Matrices(*(block for _ in range(6)))
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.3, 4.0])
+def test_outliers_are_those_of_the_plain_formula(scale: float) -> None:
+    matrix = random_layer(1, scale=scale).query
+    found = find_outliers(matrix)
+    assert found.reshape(-1).tolist() == slow_outliers(matrix.reshape(-1).tolist())
+    assert found.any()
+
+
+def test_a_constant_matrix_has_no_outliers() -> None:
+    assert not find_outliers(np.full((4, 6), 0.25, dtype=np.float32)).any()
+
+
+def test_outliers_are_found_over_the_whole_matrix_not_over_a_slice() -> None:
+    layer = random_layer(2)
+    layer.query[0, 0] = 5.0
+    mask = slow_outliers(layer.query.reshape(-1).tolist())
+    counts = [shard[2][0].outlier_positions.size for shard in quantise_layer(layer, SLICES, [2])]
+    size = len(mask) // SLICES
+    assert counts == [sum(mask[start : start + size]) for start in range(0, len(mask), size)]
+
+
+@pytest.mark.parametrize("bits", BITWIDTHS)
+def test_tables_are_those_of_the_plain_method(bits: int) -> None:
+    layer = random_layer(3)
+    shards = list(quantise_layer(layer, SLICES, BITWIDTHS))
+    mask = np.array(slow_outliers(layer.ffn_in.reshape(-1).tolist())).reshape(SLICES, -1)
+    weights = layer.ffn_in.reshape(SLICES, -1)
+    for index in range(SLICES):
+        expected = slow_table(weights[index][~mask[index]].tolist(), 2**bits)
+        np.testing.assert_allclose(shards[index][bits][4].table, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bits", BITWIDTHS)
+def test_every_inlier_has_the_code_of_its_nearest_entry(bits: int) -> None:
+    layer = random_layer(4)
+    for index, shard in enumerate(quantise_layer(layer, SLICES, [bits])):
+        matrix = shard[bits][3]
+        block = layer.attention_output.reshape(SLICES, -1)[index]
+        table = matrix.table.tolist()
+        inliers = inliers_of(matrix)
+        expected = [slow_nearest(float(block[place]), table) for place in inliers]
+        assert matrix.codes[inliers].tolist() == expected
+
+
+def test_outliers_keep_their_values_and_have_code_0() -> None:
+    layer = random_layer(5)
+    shard = next(iter(quantise_layer(layer, SLICES, [2])))[2]
+    block = layer.key.reshape(SLICES, -1)[0]
+    places = shard[1].outlier_positions
+    assert places.size > 0
+    assert np.array_equal(shard[1].outlier_values, block[places])
+    assert not shard[1].codes[places].any()
+
+
+def test_one_value_repeated_is_kept_exactly() -> None:
+    layer = same_matrix(np.full((6, 4), 0.125, dtype=np.float32))
+    shard = next(iter(quantise_layer(layer, 2, [2])))[2]
+    assert np.array_equal(shard[0].table[shard[0].codes], np.full(12, 0.125, dtype=np.float32))
+
+
+def test_fewer_values_than_entries_are_kept_exactly() -> None:
+    block = np.array([[0.5, -0.25, 0.125]], dtype=np.float32)
+    shard = next(iter(quantise_layer(same_matrix(block), 1, [4])))[4]
+    assert np.array_equal(shard[0].table[shard[0].codes], block[0])
+
+
+def test_a_matrix_of_outliers_alone_gets_a_table_of_zeros() -> None:
+    block = np.array([[-300, 300], [300, -300]], dtype=np.float32)
+    shard = next(iter(quantise_layer(same_matrix(block), 1, [2])))[2]
+    assert shard[0].outlier_values.tolist() == block.reshape(-1).tolist()
+    assert not shard[0].table.any()
+
+
+@given(
+    values=st.lists(INTERESTING, min_size=1, max_size=40),
+    bits=st.sampled_from(BITWIDTHS),
+)
+def test_the_table_rises_and_codes_are_nearest_for_any_values(
+    values: list[float], bits: int
+) -> None:
+    block = np.array([values], dtype=np.float32)
+    matrix = next(iter(quantise_layer(same_matrix(block), 1, [bits])))[bits][0]
+    table = matrix.table.astype(np.float64)
+    assert (np.diff(table) >= 0).all()
+    inliers = inliers_of(matrix)
+    distance = np.abs(block[0][inliers, None] - table)
+    chosen = np.abs(block[0][inliers] - table[matrix.codes[inliers]])
+    assert np.array_equal(chosen, distance.min(axis=1, initial=np.inf))
+
+
+@given(seed=st.integers(0, 1000))
+def test_more_bits_never_raise_the_total_distance_much(seed: int) -> None:
+    layer = random_layer(seed)
+    shard = next(iter(quantise_layer(layer, SLICES, BITWIDTHS)))
+    block = layer.ffn_out.reshape(SLICES, -1)[0]
+    distances: list[float] = []
+    for bits in BITWIDTHS:
+        matrix = shard[bits][5]
+        decoded = matrix.table[matrix.codes]
+        decoded[matrix.outlier_positions] = matrix.outlier_values
+        distances.append(float(np.abs(decoded - block).sum()))
+    assert distances == sorted(distances, reverse=True)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from shard_builder.errors import BuilderError
+from shard_builder.process_pool import THREAD_COUNT_VARIABLES, worker_pool
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def blas_threads(_: int) -> list[str | None]:
+    return [os.environ.get(name) for name in THREAD_COUNT_VARIABLES]
+
+
+def fail_at_2(number: int) -> int:
+    if number == 2:
+        message = "two"
+        raise ValueError(message)
+    return number
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_tasks(workers: int) -> None:
+    with worker_pool(square, workers=workers) as run:
+        assert list(run(range(9))) == [number**2 for number in range(9)]
+        assert list(run([3])) == [9]
+
+
+def test_workers_have_one_blas_thread_and_the_parent_its_own_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with worker_pool(blas_threads, workers=2) as run:
+        assert list(run([0])) == [["1", "1", "1"]]
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "MKL_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_a_task_is_raised_at_its_place(workers: int) -> None:
+    with worker_pool(fail_at_2, workers=workers) as run:
+        results = run(range(4))
+        assert [next(results), next(results)] == [0, 1]
+        with pytest.raises(ValueError, match="two"):
+            next(results)
+
+
+def test_there_must_be_a_worker() -> None:
+    with (
+        pytest.raises(BuilderError, match="workers must be at least 1, got 0"),
+        worker_pool(square, workers=0),
+    ):
+        pass
