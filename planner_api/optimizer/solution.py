@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from plan_contracts import PairBound, ShadowPrices
     from planner_api.optimizer.choice import Choice, Evaluation
+    from planner_api.optimizer.problem import Pair
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,6 +17,26 @@ class Candidate:
 
     choice: Choice
     evaluation: Evaluation
+
+
+Preference = tuple[float, int, int, "Pair", list[list[int]], list[list[bool]]]
+
+
+def preference(candidate: Candidate) -> Preference:
+    """Sorts the better plan first, to the last tie (PLANNING, "Pitfalls").
+
+    Higher objective, then less latency, fewer bytes read and preloaded, the smaller pair, bits
+    and preload in lexicographic order.
+    """
+    choice, evaluation = candidate.choice, candidate.evaluation
+    return (
+        -evaluation.objective,
+        evaluation.latency_us,
+        evaluation.read_bytes + evaluation.preload_bytes,
+        choice.pair,
+        choice.bits.tolist(),
+        choice.preload.tolist(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

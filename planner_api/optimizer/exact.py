@@ -1,0 +1,194 @@
+"""The optimum by plain CP-SAT models over all pairs: slow, and an oracle for the fast solver.
+
+One model holds all pairs of the same scale, so without `full` in the importance table it is a
+single one. Pairs of different scales do not share a model: a gain that depends on the pair needs
+an integer variable under enforcement, on which presolve was seen to cut off the optimum.
+
+Scores become integers by a power of two, rounded up: the solver's bound stays an upper bound, and
+tables of short binary fractions are exact. Which of several optima is found is the solver's
+choice, the same each time: one worker, a fixed seed, effort counted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from plan_contracts import PairBound
+from planner_api.optimizer.choice import evaluate
+from planner_api.optimizer.cp_sat import Effort, run
+from planner_api.optimizer.formulation import formulate, single_slices, total
+from planner_api.optimizer.policies import BASELINES
+from planner_api.optimizer.solution import Candidate, Solution, preference
+from planner_api.optimizer.table_bound import computable, score_range, table_bounds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from ortools.sat.python.cp_model import LinearExpr
+
+    from planner_api.optimizer.choice import Choice
+    from planner_api.optimizer.cp_sat import Outcome
+    from planner_api.optimizer.formulation import Formulation, Option
+    from planner_api.optimizer.problem import Pair, Problem
+
+STEPS_OF_RANGE = 2**36
+"""The score range in integer steps: rounding costs at most one step a shard."""
+
+
+def solve_exact(
+    problem: Problem,
+    *,
+    max_relative_gap: float = 0.0,
+    deterministic_time: float = 60.0,
+    wall_limit_s: float = 60.0,
+    seed: int = 0,
+) -> Solution:
+    """The best plan within the gap (CONTRACTS, `relative_gap`), or the best within the limits.
+
+    Starts from the best baseline, so it is never worse. Bounds have kind `solver`: the smaller
+    of what a model proved of the pair and its table bound.
+    """
+    search = _Search.start(problem, max_relative_gap)
+    for pairs in _models(problem, search.proven):
+        if search.is_settled(pairs):
+            break
+        effort = Effort(deterministic_time=deterministic_time, wall_limit_s=wall_limit_s, seed=seed)
+        outcome = search.improve(pairs, effort)
+        if outcome.status in {"feasible", "unknown"}:
+            return search.solution(truncated=outcome.truncated)
+        deterministic_time -= outcome.deterministic_time
+        wall_limit_s -= outcome.wall_s
+    return search.solution(truncated=False)
+
+
+def _models(problem: Problem, bounds: NDArray[np.float64]) -> list[list[Pair]]:
+    """Pairs whose compute fits the deadline, those of one scale together, best bound first."""
+    may_hold = computable(problem)
+    by_scale: dict[float, list[Pair]] = {}
+    for pair in problem.pairs:
+        place = pair.depth - 1, pair.width - 1
+        if may_hold[place]:
+            by_scale.setdefault(float(problem.scale[place]), []).append(pair)
+    return sorted(by_scale.values(), key=lambda pairs: -_highest(bounds, pairs))
+
+
+def _highest(bounds: NDArray[np.float64], pairs: list[Pair]) -> float:
+    return max(float(bounds[pair.depth - 1, pair.width - 1]) for pair in pairs)
+
+
+def checked(problem: Problem, choice: Choice) -> Candidate:
+    """The solver's plan, evaluated; RuntimeError if it breaks a limit that the model holds."""
+    evaluation = evaluate(problem, choice)
+    if not evaluation.feasible:
+        message = f"a plan of the solver must be feasible, got {evaluation}"
+        raise RuntimeError(message)
+    return Candidate(choice=choice, evaluation=evaluation)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Search:
+    """The best plan so far and what is proven of each pair.
+
+    table, proven: (N, M), by depth-1 and width-1; proven is -inf for pairs without any plan.
+    lowest, steps: a score s is the integer (s - lowest) * steps, rounded up. gap: in scores.
+    """
+
+    problem: Problem
+    table: NDArray[np.float64]
+    proven: NDArray[np.float64]
+    lowest: float
+    steps: float
+    gap: float
+    incumbent: Candidate | None
+
+    @classmethod
+    def start(cls, problem: Problem, max_relative_gap: float) -> _Search:
+        """From the table bounds and the best feasible baseline."""
+        table = table_bounds(problem)
+        span = score_range(problem, table)
+        exponent = math.floor(math.log2(STEPS_OF_RANGE / span)) if span > 0 else 0
+        return cls(
+            problem=problem,
+            table=table,
+            proven=np.where(computable(problem), table, -np.inf),
+            lowest=min(problem.pair_base(pair) for pair in problem.pairs),
+            steps=2.0**exponent,
+            gap=max_relative_gap * span,
+            incumbent=_best_baseline(problem),
+        )
+
+    def is_settled(self, pairs: list[Pair]) -> bool:
+        """Whether no plan of these pairs is better than the incumbent by more than the gap."""
+        if self.incumbent is None:
+            return False
+        return _highest(self.proven, pairs) <= self.incumbent.evaluation.objective + self.gap
+
+    def improve(self, pairs: list[Pair], effort: Effort) -> Outcome:
+        """Look among these pairs for a plan above the incumbent; keep it and the bound."""
+        formulation = formulate(self.problem, pairs, single_slices(self.problem))
+        objective = self._objective(formulation)
+        formulation.model.maximize(objective)
+        if self.incumbent is not None:
+            least = math.floor(self._in_steps(self.incumbent.evaluation.objective)) + 1
+            formulation.model.add(objective >= least)
+        outcome = run(formulation.model, effort, absolute_gap=self.gap * self.steps)
+        if outcome.value is not None:
+            found = checked(self.problem, formulation.choice(outcome.value))
+            self.incumbent = min((c for c in (found, self.incumbent) if c), key=preference)
+        self._learn(pairs, outcome)
+        return outcome
+
+    def _learn(self, pairs: list[Pair], outcome: Outcome) -> None:
+        ceiling = math.inf
+        if outcome.bound is not None:
+            ceiling = self.lowest + outcome.bound / self.steps
+        elif outcome.status == "infeasible":
+            ceiling = self.incumbent.evaluation.objective if self.incumbent else -math.inf
+        for pair in pairs:
+            place = pair.depth - 1, pair.width - 1
+            self.proven[place] = min(self.proven[place], ceiling)
+
+    def solution(self, *, truncated: bool) -> Solution:
+        """What is known now."""
+        return Solution(
+            candidate=self.incumbent,
+            bounds=tuple(self._pair_bound(pair) for pair in self.problem.pairs),
+            upper_bound=float(self.proven.max()),
+            truncated=truncated,
+            shadow_prices=None,
+        )
+
+    def _pair_bound(self, pair: Pair) -> PairBound:
+        """Documents have no infinities: a pair without any plan keeps its table bound."""
+        place = pair.depth - 1, pair.width - 1
+        proven = self.proven[place] if np.isfinite(self.proven[place]) else self.table[place]
+        return PairBound(
+            depth=pair.depth, width=pair.width, upper_bound=float(proven), kind="solver"
+        )
+
+    def _in_steps(self, score: float) -> float:
+        return (score - self.lowest) * self.steps
+
+    def _objective(self, formulation: Formulation) -> LinearExpr:
+        """Base + scale * gains in steps; the pairs of the model share one scale."""
+        problem = self.problem
+        first = formulation.pairs[0].pair
+        scaled = problem.gain * problem.scale[first.depth - 1, first.width - 1]
+        steps = np.ceil(scaled * self.steps).astype(np.int64)
+
+        def worth(option: Option) -> int:
+            return int(steps[option.block.layer, option.block.slices[0], option.bits])
+
+        base = formulation.over_pairs(
+            lambda pair: math.ceil(self._in_steps(problem.pair_base(pair)))
+        )
+        return base + total(formulation.all_options(), worth)
+
+
+def _best_baseline(problem: Problem) -> Candidate | None:
+    candidates = [policy(problem) for policy in BASELINES.values()]
+    feasible = [c for c in candidates if c is not None and c.evaluation.feasible]
+    return min(feasible, key=preference, default=None)
