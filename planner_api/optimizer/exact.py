@@ -4,8 +4,7 @@ One model holds all pairs of the same scale, so without `full` in the importance
 single one. Pairs of different scales do not share a model: a gain that depends on the pair needs
 an integer variable under enforcement, on which presolve was seen to cut off the optimum.
 
-Scores become integers by a power of two, rounded up: the solver's bound stays an upper bound, and
-tables of short binary fractions are exact. Which of several optima is found is the solver's
+Which of several optima is found is the solver's
 choice, the same each time: one worker, a fixed seed, effort counted.
 """
 
@@ -20,22 +19,18 @@ import numpy as np
 from plan_contracts import PairBound
 from planner_api.optimizer.choice import evaluate
 from planner_api.optimizer.cp_sat import Effort, run
-from planner_api.optimizer.formulation import formulate, single_slices, total
+from planner_api.optimizer.formulation import formulate, single_slices
+from planner_api.optimizer.integer_scores import IntegerScores, highest, pairs_by_scale
 from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.solution import Candidate, Solution, preference
 from planner_api.optimizer.table_bound import computable, score_range, table_bounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from ortools.sat.python.cp_model import LinearExpr
 
     from planner_api.optimizer.choice import Choice
     from planner_api.optimizer.cp_sat import Outcome
-    from planner_api.optimizer.formulation import Formulation, Option
     from planner_api.optimizer.problem import Pair, Problem
-
-STEPS_OF_RANGE = 2**36
-"""The score range in integer steps: rounding costs at most one step a shard."""
 
 
 def solve_exact(
@@ -52,7 +47,7 @@ def solve_exact(
     of what a model proved of the pair and its table bound.
     """
     search = _Search.start(problem, max_relative_gap)
-    for pairs in _models(problem, search.proven):
+    for pairs in pairs_by_scale(problem, search.proven):
         if search.is_settled(pairs):
             break
         effort = Effort(deterministic_time=deterministic_time, wall_limit_s=wall_limit_s, seed=seed)
@@ -62,21 +57,6 @@ def solve_exact(
         deterministic_time -= outcome.deterministic_time
         wall_limit_s -= outcome.wall_s
     return search.solution(truncated=False)
-
-
-def _models(problem: Problem, bounds: NDArray[np.float64]) -> list[list[Pair]]:
-    """Pairs whose compute fits the deadline, those of one scale together, best bound first."""
-    may_hold = computable(problem)
-    by_scale: dict[float, list[Pair]] = {}
-    for pair in problem.pairs:
-        place = pair.depth - 1, pair.width - 1
-        if may_hold[place]:
-            by_scale.setdefault(float(problem.scale[place]), []).append(pair)
-    return sorted(by_scale.values(), key=lambda pairs: -_highest(bounds, pairs))
-
-
-def _highest(bounds: NDArray[np.float64], pairs: list[Pair]) -> float:
-    return max(float(bounds[pair.depth - 1, pair.width - 1]) for pair in pairs)
 
 
 def checked(problem: Problem, choice: Choice) -> Candidate:
@@ -93,14 +73,13 @@ class _Search:
     """The best plan so far and what is proven of each pair.
 
     table, proven: (N, M), by depth-1 and width-1; proven is -inf for pairs without any plan.
-    lowest, steps: a score s is the integer (s - lowest) * steps, rounded up. gap: in scores.
+    gap: in scores.
     """
 
     problem: Problem
     table: NDArray[np.float64]
     proven: NDArray[np.float64]
-    lowest: float
-    steps: float
+    scale: IntegerScores
     gap: float
     incumbent: Candidate | None
 
@@ -108,15 +87,12 @@ class _Search:
     def start(cls, problem: Problem, max_relative_gap: float) -> _Search:
         """From the table bounds and the best feasible baseline."""
         table = table_bounds(problem)
-        span = score_range(problem, table)
-        exponent = math.floor(math.log2(STEPS_OF_RANGE / span)) if span > 0 else 0
         return cls(
             problem=problem,
             table=table,
             proven=np.where(computable(problem), table, -np.inf),
-            lowest=min(problem.pair_base(pair) for pair in problem.pairs),
-            steps=2.0**exponent,
-            gap=max_relative_gap * span,
+            scale=IntegerScores.of(problem),
+            gap=max_relative_gap * score_range(problem, table),
             incumbent=_best_baseline(problem),
         )
 
@@ -124,17 +100,17 @@ class _Search:
         """Whether no plan of these pairs is better than the incumbent by more than the gap."""
         if self.incumbent is None:
             return False
-        return _highest(self.proven, pairs) <= self.incumbent.evaluation.objective + self.gap
+        return highest(self.proven, pairs) <= self.incumbent.evaluation.objective + self.gap
 
     def improve(self, pairs: list[Pair], effort: Effort) -> Outcome:
         """Look among these pairs for a plan above the incumbent; keep it and the bound."""
         formulation = formulate(self.problem, pairs, single_slices(self.problem))
-        objective = self._objective(formulation)
+        objective = self.scale.objective(formulation)
         formulation.model.maximize(objective)
         if self.incumbent is not None:
-            least = math.floor(self._in_steps(self.incumbent.evaluation.objective)) + 1
+            least = math.floor(self.scale.in_steps(self.incumbent.evaluation.objective)) + 1
             formulation.model.add(objective >= least)
-        outcome = run(formulation.model, effort, absolute_gap=self.gap * self.steps)
+        outcome = run(formulation.model, effort, absolute_gap=self.gap * self.scale.steps)
         if outcome.value is not None:
             found = checked(self.problem, formulation.choice(outcome.value))
             self.incumbent = min((c for c in (found, self.incumbent) if c), key=preference)
@@ -144,7 +120,7 @@ class _Search:
     def _learn(self, pairs: list[Pair], outcome: Outcome) -> None:
         ceiling = math.inf
         if outcome.bound is not None:
-            ceiling = self.lowest + outcome.bound / self.steps
+            ceiling = self.scale.score(outcome.bound)
         elif outcome.status == "infeasible":
             ceiling = self.incumbent.evaluation.objective if self.incumbent else -math.inf
         for pair in pairs:
@@ -168,24 +144,6 @@ class _Search:
         return PairBound(
             depth=pair.depth, width=pair.width, upper_bound=float(proven), kind="solver"
         )
-
-    def _in_steps(self, score: float) -> float:
-        return (score - self.lowest) * self.steps
-
-    def _objective(self, formulation: Formulation) -> LinearExpr:
-        """Base + scale * gains in steps; the pairs of the model share one scale."""
-        problem = self.problem
-        first = formulation.pairs[0].pair
-        scaled = problem.gain * problem.scale[first.depth - 1, first.width - 1]
-        steps = np.ceil(scaled * self.steps).astype(np.int64)
-
-        def worth(option: Option) -> int:
-            return int(steps[option.block.layer, option.block.slices[0], option.bits])
-
-        base = formulation.over_pairs(
-            lambda pair: math.ceil(self._in_steps(problem.pair_base(pair)))
-        )
-        return base + total(formulation.all_options(), worth)
 
 
 def _best_baseline(problem: Problem) -> Candidate | None:

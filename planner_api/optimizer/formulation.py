@@ -85,6 +85,13 @@ class Formulation:
             self.options[layer], lambda option: 0 if option.preload else self.size_bytes(option)
         )
 
+    def read_bytes(self) -> LinearExpr:
+        """Encoded bytes of all streamed shards."""
+        return total(
+            self.all_options(),
+            lambda option: 0 if option.preload else self.size_bytes(option),
+        )
+
     def read_us(self, layer: int) -> LinearExpr:
         """Time of a layer's reads."""
         times = self.problem.read_us[layer]
@@ -130,7 +137,7 @@ def formulate(problem: Problem, pairs: Sequence[Pair], blocks: Sequence[Block]) 
         model=model,
         pairs=tuple(PairVariable(pair, model.new_bool_var("")) for pair in pairs),
         options=_options(model, problem, blocks),
-        finish_us=model.new_int_var(0, min(problem.latency_us, _longest_us(problem)), "finish"),
+        finish_us=model.new_int_var(0, min(problem.latency_us, longest_us(problem)), "finish"),
         peak_bytes=model.new_int_var(0, min(problem.memory_bytes, _most_bytes(problem)), "peak"),
     )
     model.add_exactly_one(taken for _, taken in formulation.pairs)
@@ -211,7 +218,7 @@ def _within(formulation: Formulation, block: Block) -> LinearExpr:
 def _meet_deadline(formulation: Formulation) -> None:
     """F_l = max(F_(l-1), C_(l-1-r)) + Q_l, C_l = max(C_(l-1), F_l) + step_l (PLANNING, "Time")."""
     problem, model = formulation.problem, formulation.model
-    latest_us = min(problem.latency_us, _longest_us(problem))
+    latest_us = min(problem.latency_us, longest_us(problem))
     reads = [model.new_int_var(0, latest_us, "") for _ in range(problem.layers)]
     computes = [model.new_int_var(0, latest_us, "") for _ in range(problem.layers - 1)]
     computes.append(formulation.finish_us)
@@ -248,7 +255,7 @@ def total(options: Iterable[Option], each: Callable[[Option], int]) -> LinearExp
     return weighted([option.taken for option in listed], [each(option) for option in listed])
 
 
-def _longest_us(problem: Problem) -> int:
+def longest_us(problem: Problem) -> int:
     """No plan takes longer, whatever it reads and preloads."""
     widest_us = int(problem.layer_us.max()) + problem.slices * int(problem.decode_us.max())
     return int(problem.read_us.max(axis=2).sum()) + problem.layers * widest_us
