@@ -63,10 +63,11 @@ def score_range(problem: Problem, bounds: NDArray[np.float64]) -> float:
 
 
 def relative_gap(objective: float, upper_bound: float, score_range: float) -> float:
-    """(upper_bound - objective) / range, never negative; 0 where all plans score the same."""
+    """(upper_bound - objective) / range; 0 up to ROUNDING, and where all plans score the same."""
     if score_range <= 0:
         return 0.0
-    return max(0.0, (upper_bound - objective) / score_range)
+    gap = (upper_bound - objective) / score_range
+    return gap if gap > ROUNDING else 0.0
 
 
 def table_pair_bounds(problem: Problem, bounds: NDArray[np.float64]) -> tuple[PairBound, ...]:
