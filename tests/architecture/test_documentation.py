@@ -1,24 +1,29 @@
 """What the documents say to type works, and what they link to exists.
 
-A fenced `console` or `python` block right below `<!-- run -->` is run, all those of a file in one
-bash session in an empty folder that has the repository beside it as $REPOSITORY. A line that
-starts with `$ ` is a command; the lines below it are its output, where `...` stands for anything.
+A fenced `console` or `python` block right below `<!-- run -->` (or `<!-- run slow -->`, which makes
+its document a slow test) is run, all those of a file in one bash session in a folder that has
+nothing but the repository's examples/. A line that starts with `$ ` is a command; the lines below
+it are its output, where `...` stands for anything.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from repository import ROOT, files
 
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
-BLOCK = re.compile(r"^<!-- run -->\n```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^<!-- run(?: slow)? -->\n```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\":]+)\"")
 MARK = "-- what follows was printed by command"
 
@@ -47,7 +52,7 @@ def session(commands: list[str], folder: Path) -> list[str]:
         ["bash"],
         input=script,
         cwd=folder,
-        env={**os.environ, "PATH": programs, "REPOSITORY": str(ROOT), "COLUMNS": "100"},
+        env={**os.environ, "PATH": programs, "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -63,9 +68,28 @@ def matches(printed: str, expected: str) -> bool:
     return re.fullmatch(pattern, printed.strip(), flags=re.DOTALL) is not None
 
 
-@pytest.mark.parametrize("document", [path for path in DOCUMENTS if examples(path)], ids=str)
+def runnable() -> list[Any]:
+    """The documents with examples, the slow ones marked."""
+    slow = {path for path in DOCUMENTS if "<!-- run slow -->" in (ROOT / path).read_text()}
+    return [
+        pytest.param(path, marks=[pytest.mark.slow] * (path in slow))
+        for path in DOCUMENTS
+        if examples(path)
+    ]
+
+
+def require_curl(commands: list[str]) -> None:
+    """Skip where curl is needed and missing, but for CI."""
+    needed = any(re.search(r"\bcurl\b", command) for command in commands)
+    if needed and shutil.which("curl") is None and os.environ.get("CI") != "true":
+        pytest.skip("curl is not installed")
+
+
+@pytest.mark.parametrize("document", runnable(), ids=str)
 def test_the_examples_print_what_is_written(document: Path, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     commands, outputs = zip(*examples(document), strict=True)
+    require_curl(list(commands))
     for command, expected, printed in zip(
         commands, outputs, session(list(commands), tmp_path), strict=True
     ):
