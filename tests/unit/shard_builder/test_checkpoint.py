@@ -89,7 +89,7 @@ def test_the_second_matrices_are_transposed(tmp_path: Path) -> None:
 def test_resident_tensors_have_the_names_of_the_format(tmp_path: Path, family: Family) -> None:
     resident = read_checkpoint(write_checkpoint(tmp_path, family=family)).resident
     layers = {f"layers.{layer}.{name}" for layer in range(2) for name in LAYER_RESIDENT}
-    types = set() if family == "distilbert" else {"embeddings.token_type"}
+    types: set[str] = set() if family == "distilbert" else {"embeddings.token_type"}
     assert set(resident) == EMBEDDINGS | types | layers | HEAD
 
 

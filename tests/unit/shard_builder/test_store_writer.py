@@ -162,7 +162,9 @@ def test_options_outside_their_range_are_refused(
 
 def test_progress_counts_the_layers(tmp_path: Path, checkpoint: Checkpoint) -> None:
     seen: list[tuple[int, int]] = []
-    build_store(checkpoint, tmp_path / "store", progress=lambda *step: seen.append(step))
+    build_store(
+        checkpoint, tmp_path / "store", progress=lambda done, total: seen.append((done, total))
+    )
     assert seen == [(1, 2), (2, 2)]
 
 

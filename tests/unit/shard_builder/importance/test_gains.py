@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from shard_builder.importance.gains import ShardDistances, gain_errors, mean_gains
+
+Table = NDArray[np.float64]
+SENTENCES = 3
+DISTANCE = st.floats(0, 2)
+
+
+def constant(*rows: list[float]) -> Table:
+    """Layers x slices x sentences, every sentence the same."""
+    return np.repeat(np.array(rows)[:, :, None], SENTENCES, axis=2)
+
+
+def two_shards() -> ShardDistances:
+    """One layer: shard 0 is worth (6/8 + 1/4) / 2 of the whole, shard 1 the rest."""
+    return ShardDistances(
+        lowest=np.full(SENTENCES, 1.0),
+        upgraded=constant([0.4, 0.8]),
+        dropped=constant([0.1, 0.3]),
+    )
+
+
+ERRORS = {2: np.array([[4.0, 8.0]]), 3: np.array([[1.0, 2.0]]), 32: np.zeros((1, 2))}
+
+
+def test_gains_of_two_shards_by_hand() -> None:
+    gains = mean_gains(two_shards(), ERRORS, presence=0.0)
+    assert gains[2] == pytest.approx(np.array([[0, 0]]))
+    assert gains[3] == pytest.approx(np.array([[0.375, 0.375]]))
+    assert gains[32] == pytest.approx(np.array([[0.5, 0.5]]))
+
+
+def test_presence_adds_its_share_of_the_worth_at_every_bitwidth() -> None:
+    without = mean_gains(two_shards(), ERRORS, presence=0.0)
+    with_it = mean_gains(two_shards(), ERRORS, presence=0.1)
+    for bits, table in without.items():
+        assert with_it[bits] - table == pytest.approx(np.array([[0.05, 0.05]]))
+
+
+def test_an_upgrade_that_hurts_counts_as_nothing() -> None:
+    distances = ShardDistances(
+        lowest=np.full(SENTENCES, 1.0),
+        upgraded=constant([1.5, 0.5]),
+        dropped=constant([0.1, 0.1]),
+    )
+    gains = mean_gains(distances, ERRORS, presence=0.0)
+    assert gains[32] == pytest.approx(np.array([[0.25, 0.75]]))
+
+
+def test_a_model_that_loses_nothing_gains_nothing() -> None:
+    nothing = ShardDistances(
+        lowest=np.zeros(SENTENCES), upgraded=constant([0, 0]), dropped=constant([0, 0])
+    )
+    assert not mean_gains(nothing, ERRORS, presence=0.1)[32].any()
+
+
+def test_a_bitwidth_that_errs_more_than_a_lower_one_gains_no_less() -> None:
+    errors = {**ERRORS, 4: np.array([[3.0, 1.0]])}
+    gains = mean_gains(two_shards(), errors, presence=0.0)
+    assert gains[4][0, 0] == gains[3][0, 0]
+
+
+def test_a_shard_without_error_has_nothing_to_remove() -> None:
+    errors = {2: np.array([[0.0, 8.0]]), 32: np.zeros((1, 2))}
+    assert mean_gains(two_shards(), errors, presence=0.0)[32][0, 0] == 0
+
+
+def test_errors_are_0_when_all_sentences_agree() -> None:
+    assert gain_errors(two_shards(), ERRORS, presence=0.0)[32] == pytest.approx(np.zeros((1, 2)))
+
+
+def test_errors_are_the_same_every_time() -> None:
+    generator = np.random.default_rng(0)
+    distances = ShardDistances(
+        lowest=generator.random(8),
+        upgraded=generator.random((2, 2, 8)),
+        dropped=generator.random((2, 2, 8)),
+    )
+    errors = {2: np.ones((2, 2)), 32: np.zeros((2, 2))}
+    first, second = (gain_errors(distances, errors, presence=0.1) for _ in range(2))
+    assert (first[32] > 0).all()
+    assert np.array_equal(first[32], second[32])
+
+
+@st.composite
+def measured(draw: st.DrawFn) -> tuple[ShardDistances, dict[int, Table]]:
+    table = arrays(np.float64, (2, 3, SENTENCES), elements=DISTANCE)
+    errors = {
+        bits: draw(arrays(np.float64, (2, 3), elements=st.floats(0.01, 1))) for bits in (2, 3, 4)
+    }
+    distances = ShardDistances(
+        lowest=draw(arrays(np.float64, SENTENCES, elements=DISTANCE)),
+        upgraded=draw(table),
+        dropped=draw(table),
+    )
+    return distances, {**errors, 32: np.zeros((2, 3))}
+
+
+@given(measured())
+def test_gains_never_fall_with_bits(case: tuple[ShardDistances, dict[int, Table]]) -> None:
+    gains = mean_gains(*case, presence=0.1)
+    assert (gains[2] >= 0).all()
+    for low, high in ((2, 3), (3, 4), (4, 32)):
+        assert (gains[low] <= gains[high]).all()
+
+
+@given(measured())
+def test_all_gains_together_make_the_whole_distance(
+    case: tuple[ShardDistances, dict[int, Table]],
+) -> None:
+    distances, errors = case
+    whole = distances.lowest.mean()
+    moved = (distances.upgraded.mean(axis=2) < whole).any() or distances.dropped.any()
+    gains = mean_gains(distances, errors, presence=0.1)
+    expected = whole if moved else 0
+    assert float((gains[32] - gains[2]).sum()) == pytest.approx(expected, abs=1e-9)

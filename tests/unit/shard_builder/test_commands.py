@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checkpoints import write_checkpoint
+from plan_contracts import ImportanceTable
+from shard_builder.checkpoint import read_checkpoint
+from shard_builder.commands import SENTENCES, ProfileOptions, profile, read_sentences
+from shard_builder.errors import ProfileError
+from shard_builder.store_writer import StoreOptions, build_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("commands")
+    checkpoint = read_checkpoint(write_checkpoint(folder / "checkpoint"))
+    build_store(checkpoint, folder / "store", options=StoreOptions(bitwidths=(2, 32)))
+    return folder / "store"
+
+
+def options() -> ProfileOptions:
+    return ProfileOptions(sentences=3, sequence_length=6)
+
+
+def test_a_profile_is_written_and_its_measurements_are_removed(tmp_path: Path, store: Path) -> None:
+    out = tmp_path / "importance.json"
+    table = profile(store, out, options=options())
+    assert ImportanceTable.from_file(out) == table
+    assert [path.name for path in tmp_path.iterdir()] == ["importance.json"]
+
+
+def test_an_interrupted_profile_keeps_its_measurements_and_writes_no_table(
+    tmp_path: Path, store: Path
+) -> None:
+    def interrupt(done: int, _total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "importance.json"
+    with pytest.raises(KeyboardInterrupt):
+        profile(store, out, options=options(), progress=interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["importance.json.measurements.jsonl"]
+    seen: list[int] = []
+    profile(store, out, options=options(), progress=lambda done, _: seen.append(done))
+    assert seen[0] == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["importance.json"]
+
+
+def test_the_shipped_sentences_are_many_and_all_different() -> None:
+    sentences = read_sentences(SENTENCES, None)
+    assert len(set(sentences)) == len(sentences) == 64
+
+
+def test_sentences_are_the_first_lines_that_are_not_blank(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("\n one \n\ntwo\nthree\n")
+    assert read_sentences(tmp_path / "text", 2) == ("one", "two")
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_no_more_sentences_than_there_are(tmp_path: Path, count: int) -> None:
+    (tmp_path / "text").write_text("one\ntwo\n")
+    with pytest.raises(ProfileError, match=rf"sentences must be 1\.\.2 of .*, got {count}"):
+        read_sentences(tmp_path / "text", count)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
+def test_a_text_must_be_there_and_in_utf8(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "text").write_bytes(content)
+    with pytest.raises(ProfileError, match="must be a text file in UTF-8"):
+        read_sentences(tmp_path / "text", None)
