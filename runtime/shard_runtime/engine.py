@@ -40,11 +40,6 @@ class LayerBiases:
     output_norm_weight: FloatArray
     output_norm_bias: FloatArray
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the biases cut to the slices, which are copies; the others are views."""
-        return sum(bias.nbytes for bias in (self.query, self.key, self.value, self.ffn_in))
-
     @classmethod
     def of(
         cls,

@@ -13,6 +13,8 @@ from shard_runtime.memory import MemoryAccount
 from shard_runtime.timeline import Step, Timeline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plan_contracts import PlannedLayer, PlannedShard, Span
     from shard_runtime.engine import Engine
     from shard_runtime.reader import Reader
@@ -48,12 +50,12 @@ class Execution:
 
     Steps of the compute thread follow each other without a gap: each lasts from the end of the
     one before, so that their times add up to the latency. `fetch` may run on another thread.
-    `weight_bytes`: decoded weights and preloaded shards; `bias_bytes`: biases cut to the slices.
+    `weight_bytes`: what decoded weights and preloaded shards take from the start.
     """
 
-    def __init__(self, machine: Machine, weight_bytes: int, bias_bytes: int) -> None:
+    def __init__(self, machine: Machine, layers: Sequence[PlannedLayer], weight_bytes: int) -> None:
         self._machine = machine
-        self._bias_bytes = bias_bytes
+        self._layers = layers
         self._memory = MemoryAccount(machine.store.manifest.resident_bytes + weight_bytes)
         self._timeline = Timeline(machine.clock)
         self._at = 0
@@ -102,18 +104,25 @@ class Execution:
         self._did(Step("compute", layer.layer, slices, 0))
         return hidden
 
-    def finish(self, last_layer: int, hidden: FloatArray, tokens: Tokens) -> Run:
+    def finish(self, hidden: FloatArray, tokens: Tokens) -> Run:
         """Compute the head, a compute step without slices, and stop the clock."""
         output = self._machine.engine.head(hidden, tokens.mask)
-        self._did(Step("compute", last_layer, (), 0))
-        arrays = self._machine.engine.nbytes + self._machine.reader.nbytes + 2 * hidden.nbytes
-        working = arrays + self._bias_bytes
+        self._did(Step("compute", len(self._layers) - 1, (), 0))
+        working = self._working_bytes(hidden)
         return Run(
             output=output,
             latency_us=self._timeline.microseconds(self._at),
             peak_memory_bytes=self._memory.peak + working,
             working_bytes=working,
             spans=self._timeline.spans(),
+        )
+
+    def _working_bytes(self, hidden: FloatArray) -> int:
+        """Working arrays, a layer's input and output, and the biases cut to the slices."""
+        shards = sum(len(layer.shards) for layer in self._layers)
+        biases = shards * self._machine.store.shape.bias_bytes
+        return (
+            self._machine.engine.nbytes + self._machine.reader.nbytes + 2 * hidden.nbytes + biases
         )
 
     def _did(self, step: Step) -> None:
@@ -126,11 +135,6 @@ def prepare_weights(machine: Machine, layer: PlannedLayer, buffer: LayerBuffer) 
     slices = [shard.slice for shard in layer.shards]
     biases = LayerBiases.of(store.resident, layer.layer, slices, store.shape)
     return LayerWeights(matrices=buffer.matrices, biases=biases)
-
-
-def bias_bytes(weights: list[LayerWeights]) -> int:
-    """Bytes of all biases that are cut to their layer's slices."""
-    return sum(layer.biases.nbytes for layer in weights)
 
 
 def touch_memory(machine: Machine, weights: LayerWeights, sequence_length: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from plan_contracts import PlannedLayer, PlannedShard, RunTrace
 from shard_runtime.errors import InputError, PlanRefusedError
-from shard_runtime.execution import Execution, Machine, bias_bytes, prepare_weights, touch_memory
+from shard_runtime.execution import Execution, Machine, prepare_weights, touch_memory
 from shard_runtime.pipeline import Pipeline, Schedule
 from shard_runtime.weights import FULL_PRECISION_BITS, LayerBuffer
 
@@ -54,14 +54,17 @@ class PlanRunner:
         self._device = plan.device if device is None else device.name
         self.preload_us = self._pipeline.preload_us
 
-    def run(self, tokens: Tokens) -> tuple[FloatArray, RunTrace]:
-        """Output (1, labels or hidden) and trace; InputError unless padded to the plan's length."""
+    def run(self, tokens: Tokens) -> Run:
+        """One execution; InputError unless the input is padded to the plan's length."""
         length = self.plan.target.sequence_length
         if tokens.ids.shape[1] != length:
             message = f"the plan is for {length} tokens, got {tokens.ids.shape[1]}; pad the input"
             raise InputError(message)
-        run = self._pipeline.run(tokens)
-        trace = RunTrace(
+        return self._pipeline.run(tokens)
+
+    def trace(self, run: Run) -> RunTrace:
+        """The trace document of one of this plan's executions."""
+        return RunTrace(
             plan_id=self.plan.computed_id(),
             source="measured",
             device=self._device,
@@ -69,7 +72,6 @@ class PlanRunner:
             peak_memory_bytes=run.peak_memory_bytes,
             spans=run.spans,
         )
-        return run.output, trace
 
 
 def run_plan(  # noqa: PLR0913 - a plan, what it runs on, and the device it must be for
@@ -82,14 +84,18 @@ def run_plan(  # noqa: PLR0913 - a plan, what it runs on, and the device it must
     device: DeviceProfile | None,
     accept_device_change: bool = False,
 ) -> tuple[FloatArray, RunTrace]:
-    """Check, preload and run a plan once; see PlanRunner for running it again and again."""
+    """Check, preload and run a plan once: output (1, labels or hidden size) and trace.
+
+    See PlanRunner for running it again and again.
+    """
     runner = PlanRunner(
         plan,
         Machine(store=store, engine=engine, reader=reader),
         device=device,
         accept_device_change=accept_device_change,
     )
-    return runner.run(tokens)
+    run = runner.run(tokens)
+    return run.output, runner.trace(run)
 
 
 def check_device(plan: Plan, device: DeviceProfile | None, *, accept: bool) -> None:
@@ -136,14 +142,24 @@ def _check_read(read: ShardRead, store: ShardStore) -> None:
 
 
 def uniform_layers(
-    manifest: ModelManifest, bits: int, *, depth: int | None = None, width: int | None = None
+    manifest: ModelManifest,
+    bits: int,
+    *,
+    depth: int | None = None,
+    width: int | None = None,
+    preloaded_layers: int = 0,
 ) -> tuple[PlannedLayer, ...]:
-    """The first `depth` layers (None: all) with slices 0..`width`-1 (None: all), all streamed."""
+    """The first `depth` layers (None: all) with slices 0..`width`-1 (None: all) at one bitwidth.
+
+    Shards of the first `preloaded_layers` are preloaded, the others streamed.
+    """
     return tuple(
         PlannedLayer(
             layer=layer,
             shards=tuple(
-                PlannedShard(slice=index, bits=bits, bytes=row[index], preload=False)
+                PlannedShard(
+                    slice=index, bits=bits, bytes=row[index], preload=layer < preloaded_layers
+                )
                 for index in range(width or manifest.slices)
             ),
         )
@@ -166,7 +182,7 @@ def load_then_run(layers: tuple[PlannedLayer, ...], machine: Machine, tokens: To
     ]
     touch_memory(machine, weights[0], tokens.ids.shape[1])
     weight_bytes = sum(buffer.nbytes for buffer in buffers)
-    execution = Execution(machine, weight_bytes, bias_bytes(weights))
+    execution = Execution(machine, layers, weight_bytes)
     machine.reader.idle()
     execution.begin()
     held = [_load(layer, execution, buffers[layer.layer] if at_once else None) for layer in layers]
@@ -174,7 +190,7 @@ def load_then_run(layers: tuple[PlannedLayer, ...], machine: Machine, tokens: To
     for layer, encoded, layer_weights in zip(layers, held, weights, strict=True):
         _decode(layer, encoded, execution, buffers[0])
         hidden = execution.compute(layer, hidden, tokens, layer_weights)
-    return execution.finish(len(layers) - 1, hidden, tokens)
+    return execution.finish(hidden, tokens)
 
 
 def _load(

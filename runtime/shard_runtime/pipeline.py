@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shard_runtime.execution import Execution, bias_bytes, prepare_weights, touch_memory
+from shard_runtime.execution import Execution, prepare_weights, touch_memory
 from shard_runtime.stream import ShardStream
 from shard_runtime.timeline import NANOSECONDS_PER_MICROSECOND
 from shard_runtime.weights import LayerBuffer
@@ -51,7 +51,7 @@ class Pipeline:
     def run(self, tokens: Tokens) -> Run:
         """One execution; StoreError if a read fails, InputError if the tokens do not fit."""
         weight_bytes = self._buffer.nbytes + self.preload_bytes
-        execution = Execution(self._machine, weight_bytes, bias_bytes(self._weights))
+        execution = Execution(self._machine, self._schedule.layers, weight_bytes)
         stream = ShardStream(
             [[s for s in layer.shards if not s.preload] for layer in self._schedule.layers],
             self._schedule.read_ahead_layers,
@@ -69,7 +69,7 @@ class Pipeline:
                 self._decode(layer, stream, execution)
                 hidden = execution.compute(layer, hidden, tokens, weights)
                 stream.layer_computed(layer.layer)
-            return execution.finish(len(self._weights) - 1, hidden, tokens)
+            return execution.finish(hidden, tokens)
 
     def _decode(self, layer: PlannedLayer, stream: ShardStream, execution: Execution) -> None:
         """Decode a layer into the buffer; streamed shards are used up."""
@@ -80,7 +80,7 @@ class Pipeline:
 
     def _read_preload(self) -> list[dict[int, memoryview]]:
         self._machine.reader.idle()
-        untimed = Execution(self._machine, 0, 0)
+        untimed = Execution(self._machine, self._schedule.layers, 0)
         return [
             {
                 shard.slice: untimed.fetch(layer.layer, shard)

@@ -51,6 +51,11 @@ class ShardShape(NamedTuple):
         return (self.head_dim,) * 4 + (self.neurons,) * 2
 
     @property
+    def bias_bytes(self) -> int:
+        """Bytes of the biases that belong to one shard: of query, key, value and ffn_in."""
+        return (3 * self.head_dim + self.neurons) * FLOAT_BYTES
+
+    @property
     def decoded_bytes(self) -> int:
         """Bytes of one decoded shard."""
         return sum(self.rows) * self.hidden * FLOAT_BYTES
