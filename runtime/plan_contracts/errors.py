@@ -34,12 +34,17 @@ def explain_validation(error: ValidationError, document: str) -> str:
     return f"{document}: {shown}" + (f"; and {hidden} more" if hidden > 0 else "")
 
 
+def fields_of(location: tuple[int | str, ...]) -> list[str]:
+    """The fields that lead to a pydantic error; which alternative was read is none of them."""
+    return [str(part) for part in location if not str(part).startswith("<")]
+
+
 def _problems(error: ValidationError) -> Iterator[str]:
     problems = error.errors(include_url=False)
     for problem in problems:
         if problem["type"] == "too_short" and _has_bad_entry(problems, problem["loc"]):
             continue  # pydantic counts the entries that are left once the bad ones are dropped
-        where = ".".join(str(part) for part in problem["loc"]) or "document"
+        where = ".".join(fields_of(problem["loc"])) or "document"
         rule = problem["msg"].removeprefix("Value error, ")
         yield f"{where}: {rule}{_got(problem['type'], problem.get('input'))}"
 

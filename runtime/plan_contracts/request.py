@@ -60,18 +60,18 @@ class PlanOptions(Part):
 
 
 def _name_or_document(value: object) -> str:
-    return "name" if isinstance(value, str) else "document"
+    return "<name>" if isinstance(value, str) else "<document>"
 
 
-Name = Annotated[str, Field(min_length=1), Tag("name")]
+Name = Annotated[str, Field(min_length=1), Tag("<name>")]
 DeviceRef = Annotated[
-    Name | Annotated[DeviceProfile, Tag("document")], Discriminator(_name_or_document)
+    Name | Annotated[DeviceProfile, Tag("<document>")], Discriminator(_name_or_document)
 ]
 ModelRef = Annotated[
-    Name | Annotated[ModelManifest, Tag("document")], Discriminator(_name_or_document)
+    Name | Annotated[ModelManifest, Tag("<document>")], Discriminator(_name_or_document)
 ]
 ImportanceRef = Annotated[
-    Name | Annotated[ImportanceTable, Tag("document")], Discriminator(_name_or_document)
+    Name | Annotated[ImportanceTable, Tag("<document>")], Discriminator(_name_or_document)
 ]
 
 

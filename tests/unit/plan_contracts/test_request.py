@@ -33,13 +33,13 @@ def test_a_document_may_stand_inline() -> None:
 @pytest.mark.parametrize("field", ["device", "model", "importance"])
 @pytest.mark.parametrize("value", [None, 3, "", []])
 def test_anything_else_is_refused_by_name(field: str, value: object) -> None:
-    assert f"{field}." in refusal(**{field: value})
+    assert f" {field}: " in refusal(**{field: value})
 
 
 def test_a_bad_field_inside_an_inline_document_is_named_by_its_path() -> None:
     document: dict[str, Any] = {**e1_json()["device"], "memory_bytes": -1}
     message = refusal(device=document)
-    assert "device.document.memory_bytes: " in message
+    assert "device.memory_bytes: " in message
     assert "got -1" in message
 
 
