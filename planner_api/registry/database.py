@@ -6,7 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, event, make_url, select
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
 
 from planner_api.errors import ConfigurationError, UnavailableError
 from planner_api.registry.migrate import upgrade
@@ -82,17 +88,17 @@ def open_registry(url: str, shipped: DocumentSource) -> SqlRegistry:
     answer.
     """
     engine = _engine(_checked(url))
-    with _translated():
+    with _translated(DatabaseError):
         upgrade(engine)
     return SqlRegistry(engine, shipped)
 
 
 @contextmanager
-def _translated() -> Generator[None]:
-    """Errors of a database that cannot be reached, in the terms of the service."""
+def _translated(*kinds: type[DBAPIError]) -> Generator[None]:
+    """Errors of a database that cannot be used, in the terms of the service."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, *kinds) as error:
         message = f"the database does not answer: {error.orig}"
         raise UnavailableError(message) from error
 

@@ -1,1 +1,1 @@
-"""."""
+"""HTTP: thin handlers, one table of errors, one of schemas."""

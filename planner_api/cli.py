@@ -1,0 +1,214 @@
+"""`shardstream`: the commands and their options; what they do stands in planner_api/commands.
+
+Exit codes: 0 done (an infeasible request has an answer too), 2 bad input, 3 no plan to write to
+`--out`, 130 interrupted, 1 anything unexpected. Each command imports what it needs when it runs,
+so that help comes at once.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Plan, prove, simulate and serve transformer inference streamed from flash.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+device_app = typer.Typer(help="Device profiles: the catalogue, and entries estimated from it.")
+app.add_typer(device_app, name="device", no_args_is_help=True)
+
+Database = Annotated[
+    str | None, typer.Option(help="Look names up there too: sqlite:///FILE or postgresql://…")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON document, nothing else.")]
+DeviceOption = Annotated[str | None, typer.Option(help="Device instead: file, name or digest.")]
+ModelOption = Annotated[
+    str | None, typer.Option(help="Model instead: store folder, manifest, name or digest.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Processes to work with.")]
+TableOption = Annotated[str | None, typer.Option(help="Importance table instead: file or name.")]
+
+
+def main() -> None:
+    """Run a command; ends the process with its exit code."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        message = mendable(error)
+        if message is None:
+            raise
+        print(f"shardstream: {message}", file=sys.stderr)  # noqa: T201 - the one line of an error
+        sys.exit(BAD_INPUT)
+
+
+def mendable(error: Exception) -> str | None:
+    """What the user can mend, in one line; None for an error of ours."""
+    if isinstance(error, typer.BadParameter.__base__ or typer.BadParameter):
+        return " ".join(str(error).split())
+    from planner_api.commands.failures import MENDABLE, one_line
+
+    return one_line(error) if isinstance(error, MENDABLE) else None
+
+
+@app.command()
+def build(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(help="A Hugging Face checkpoint folder; example: the installed example."),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write the store to.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model. (default: the folder's)")
+    ] = None,
+    bitwidths: Annotated[
+        list[int] | None, typer.Option(help="Offer this bitwidth; once for each. (default: all)")
+    ] = None,
+    prefix: Annotated[
+        bool, typer.Option("--prefix", help="Width m means slices 0..m-1 (elastic models).")
+    ] = False,
+    workers: Workers = 1,
+) -> None:
+    """Cut a checkpoint into shards at several bitwidths."""
+    from planner_api.commands.build import StoreOptions
+    from planner_api.commands.build import build as run
+
+    options = StoreOptions(slice_selection="prefix" if prefix else "any")
+    if bitwidths:
+        options = replace(options, bitwidths=tuple(sorted(bitwidths)))
+    run(checkpoint, out, name=name, options=options, workers=workers)
+
+
+@app.command("profile-importance")
+def profile_importance(
+    store: Annotated[Path, typer.Argument(help="A shard store.")],
+    out: Annotated[Path, typer.Option(help="The table to write; resumed if interrupted.")],
+    text: Annotated[
+        Path | None,
+        typer.Option(help="Text, one sentence a line. (default: a small one that ships)"),
+    ] = None,
+    sentences: Annotated[
+        int | None, typer.Option(min=1, help="Use this many of them. (default: all)")
+    ] = None,
+    sequence_length: Annotated[int, typer.Option(min=1)] = 32,
+    workers: Workers = 1,
+) -> None:
+    """Measure what every shard is worth to the output, without labels."""
+    from planner_api.commands.build import ProfileOptions
+    from planner_api.commands.build import profile_importance as run
+
+    options = ProfileOptions(sentences=sentences, sequence_length=sequence_length)
+    if text is not None:
+        options = replace(options, text=text)
+    run(store, out, options=options, workers=workers)
+
+
+@app.command()
+def plan(
+    request: Annotated[str, typer.Argument(help="A PlanRequest as JSON; - reads standard input.")],
+    device: DeviceOption = None,
+    model: ModelOption = None,
+    importance: TableOption = None,
+    database: Database = None,
+    as_json: AsJson = False,
+    out: Annotated[Path | None, typer.Option(help="Write the plan to this file.")] = None,
+) -> None:
+    """Answer a request here, without a server.
+
+    Ends with 0 whenever there is an answer, infeasible too; with 3 if --out asks for a plan and
+    there is none.
+    """
+    from planner_api.commands.inputs import given_documents
+    from planner_api.commands.plan import plan as run
+
+    given = given_documents(device=device, model=model, importance=importance)
+    raise typer.Exit(run(request, given=given, database=database, as_json=as_json, out=out))
+
+
+@app.command()
+def simulate(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan as JSON.")],
+    device: Annotated[str, typer.Option(help="Its device: file, name or digest.")],
+    model: Annotated[str, typer.Option(help="Its model: store folder, manifest, name or digest.")],
+    database: Database = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs under the device's jitter.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Write a Gantt picture (SVG).")] = None,
+    trace: Annotated[Path | None, typer.Option(help="Write a Chrome trace for Perfetto.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a plan."""
+    from planner_api.commands.simulate import Wanted, simulate_plan
+
+    wanted = Wanted(runs=runs, seed=seed, as_json=as_json, plot=plot, trace=trace)
+    simulate_plan(plan_file, device=device, model=model, database=database, wanted=wanted)
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address; 127.0.0.1 unless keys are set.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one. (8080)")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/NAME.")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
+) -> None:
+    """Serve plans over HTTP; SHARDSTREAM_* variables set what no option sets."""
+    from planner_api.commands.serve import serve as run
+
+    run(host=host, port=port, database=database, log_format=log_format)
+
+
+@device_app.command("list")
+def device_list() -> None:
+    """List the catalogue."""
+    from planner_api.commands.devices import list_devices
+
+    list_devices()
+
+
+Reference = Annotated[str, typer.Argument(metavar="DEVICE", help="File, name or digest.")]
+
+
+@device_app.command("show")
+def device_show(reference: Reference, database: Database = None) -> None:
+    """Print a device profile as JSON."""
+    from planner_api.commands.devices import show_device
+
+    show_device(reference, database=database)
+
+
+@device_app.command("scale")
+def device_scale(
+    reference: Reference,
+    model: Annotated[str, typer.Option(help="Store folder, manifest, name or digest.")],
+    sequence_length: Annotated[int, typer.Option(min=1)] = 128,
+    compute_target: Annotated[str, typer.Option()] = "cpu",
+    database: Database = None,
+    out: Annotated[Path | None, typer.Option(help="Write the profile to this file.")] = None,
+) -> None:
+    """Estimate a compute entry for another model or length; the rule goes to stderr."""
+    from planner_api.commands.devices import scaled_device, write_scaled
+
+    profile = scaled_device(
+        reference,
+        model=model,
+        compute_target=compute_target,
+        sequence_length=sequence_length,
+        database=database,
+    )
+    write_scaled(profile, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""`shardstream build` and `profile-importance`: long work, with progress, safe to interrupt."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from planner_api.commands.tables import kibibytes, score
+from shard_builder.checkpoint import read_checkpoint
+from shard_builder.commands import ProfileOptions, profile
+from shard_builder.example_model import MODEL_NAME, example_checkpoint
+from shard_builder.store_writer import StoreOptions, build_store
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from shard_builder.checkpoint import Checkpoint
+    from shard_builder.progress import Progress as Report
+
+EXAMPLE = "example"
+
+
+def build(
+    checkpoint: str, out: Path, *, name: str | None, options: StoreOptions, workers: int
+) -> None:
+    """Write the shard store of a checkpoint folder, or of the installed example model."""
+    model = _checkpoint(checkpoint, name)
+    with progress("layers") as report:
+        manifest = build_store(model, out, options=options, workers=workers, progress=report)
+    totals = {bits: sum(map(sum, table)) for bits, table in manifest.shard_bytes.items()}
+    sizes = ", ".join(f"{bits} bit {kibibytes(size)}" for bits, size in totals.items())
+    console = Console()
+    console.print(f"{manifest.model}: {manifest.layers} layers x {manifest.slices} slices in {out}")
+    console.print(f"shards: {sizes}; resident: {kibibytes(manifest.resident_bytes)}")
+    console.print(f"digest: {manifest.digest}")
+
+
+def _checkpoint(place: str, name: str | None) -> Checkpoint:
+    if place == EXAMPLE and not Path(place).exists():
+        return read_checkpoint(example_checkpoint(), model=name or MODEL_NAME)
+    return read_checkpoint(Path(place), model=name)
+
+
+def profile_importance(store: Path, out: Path, *, options: ProfileOptions, workers: int) -> None:
+    """Measure the importance table of a store; goes on where an interrupted run stopped."""
+    with progress("measurements") as report:
+        table = profile(store, out, options=options, workers=workers, progress=report)
+    whole = (table.full or table.base)[-1][-1]
+    console = Console()
+    console.print(f"{table.metric} of {table.model} in {table.unit}, {table.provenance.source}")
+    console.print(f"lowest bitwidth: {score(table.base[-1][-1])}, highest: {score(whole)}")
+    console.print(f"written to {out}")
+
+
+@contextmanager
+def progress(noun: str) -> Generator[Report]:
+    """A bar on stderr, and the function that moves it."""
+    columns = (TextColumn(noun), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(noun, total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield report

@@ -1,0 +1,36 @@
+"""`shardstream serve`: the service in this process, until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+
+import structlog
+import uvicorn
+
+from planner_api.logs import configure_logs
+from planner_api.main import create_app
+from planner_api.settings import load_settings
+
+BACKLOG = 2048
+
+
+def serve(**given: object) -> None:
+    """Serve with the given settings, the environment's in place of those that are None.
+
+    ConfigurationError, UnavailableError or OSError if the service cannot start.
+    """
+    settings = load_settings(**given)
+    configure_logs(settings)
+    app = create_app(settings)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.create_server(
+        (settings.host, settings.port), family=family, backlog=BACKLOG
+    ) as listening:
+        host, port = listening.getsockname()[:2]
+        structlog.stdlib.get_logger("shardstream").info(
+            "listening",
+            url=f"http://{f'[{host}]' if ':' in host else host}:{port}",
+            database=app.state.registry.name,
+        )
+        config = uvicorn.Config(app, log_config=None, access_log=False)
+        uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,64 @@
+"""The service as an ASGI application; the only place that wires its parts together."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from anyio import CapacityLimiter
+from fastapi import Depends, FastAPI
+
+from plan_contracts import __version__
+from planner_api.catalogue import shipped_documents
+from planner_api.logs import RequestLog
+from planner_api.registry.database import SqlRegistry, open_registry
+from planner_api.routes import docs, health, plans
+from planner_api.routes.access import require_key
+from planner_api.routes.documents import PATH_OF, document_router
+from planner_api.routes.openapi import openapi_of
+from planner_api.routes.problems import handle_problems
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from planner_api.settings import Settings
+
+DESCRIPTION = "Plans, proves and simulates transformer inference streamed from flash."
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application, its database up to date.
+
+    ConfigurationError or UnavailableError if the database cannot be used.
+    """
+    registry = open_registry(settings.database, shipped_documents())
+    app = FastAPI(
+        title="Shardstream",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,  # FastAPI's page loads from a CDN; ours works offline
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.registry = registry
+    app.state.solve_limiter = CapacityLimiter(settings.concurrent_solves)
+    protected = [Depends(require_key)]
+    app.include_router(plans.router, dependencies=protected)
+    for kind in PATH_OF:
+        app.include_router(document_router(kind), dependencies=protected)
+    app.include_router(health.router)
+    app.include_router(docs.router)
+    app.openapi = openapi_of(app, keys=bool(settings.api_keys))
+    app.add_middleware(RequestLog)
+    handle_problems(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    """Connections are closed when the server stops."""
+    yield
+    registry: SqlRegistry = app.state.registry
+    registry.close()

@@ -1,0 +1,103 @@
+"""The OpenAPI document: schemas straight from the contracts, one set for both directions.
+
+Bodies are validated from their raw bytes (strict mode refuses what FastAPI makes of JSON), so
+FastAPI sees no body models; what it would have written is written here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from plan_contracts import (
+    DeviceProfile,
+    ImportanceTable,
+    ModelManifest,
+    Plan,
+    PlanRequest,
+    PlanResponse,
+    RunTrace,
+)
+from planner_api.routes.problems import Problem
+from planner_api.routes.schemas import DocumentList, ListedDocument
+from planner_api.services.plans import PlanPage
+from planner_api.services.runs import PlanRuns, RunComparison
+
+MODELS = (
+    DeviceProfile,
+    DocumentList,
+    ImportanceTable,
+    ListedDocument,
+    ModelManifest,
+    Plan,
+    PlanPage,
+    PlanRequest,
+    PlanResponse,
+    PlanRuns,
+    Problem,
+    RunComparison,
+    RunTrace,
+)
+REF_TEMPLATE = "#/components/schemas/{model}"
+ALWAYS = (401, 500, 503)
+
+
+def takes(model: type[BaseModel]) -> dict[str, Any]:
+    """`openapi_extra` of a route whose JSON body is this document."""
+    return {"requestBody": {"required": True, "content": _json(model)}}
+
+
+def gives(
+    *problems: int, not_modified: bool = False, **models: type[BaseModel]
+) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route: `ok=Plan`, `created=Plan`, and the statuses of its problems."""
+    statuses = {"ok": (200, "As asked."), "created": (201, "New.")}
+    described: dict[int | str, dict[str, Any]] = {
+        statuses[name][0]: {"description": statuses[name][1], "content": _json(model)}
+        for name, model in models.items()
+    }
+    if not_modified:
+        described[304] = {"description": "The client has the current content."}
+    for status in (*problems, *ALWAYS):
+        described[status] = {
+            "description": "A problem.",
+            "content": {"application/problem+json": {"schema": _reference(Problem)}},
+        }
+    return described
+
+
+def _json(model: type[BaseModel]) -> dict[str, Any]:
+    return {"application/json": {"schema": _reference(model)}}
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": REF_TEMPLATE.format(model=model.__name__)}
+
+
+def openapi_of(app: FastAPI, *, keys: bool) -> Callable[[], dict[str, Any]]:
+    """The function that makes the OpenAPI document of an application, once."""
+
+    def make() -> dict[str, Any]:
+        if not app.openapi_schema:
+            app.openapi_schema = _document(app, keys=keys)
+        return app.openapi_schema
+
+    return make
+
+
+def _document(app: FastAPI, *, keys: bool) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in MODELS], ref_template=REF_TEMPLATE
+    )
+    components = document.setdefault("components", {})
+    components["schemas"] = schemas["$defs"]
+    if keys:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}]
+    return document

@@ -1,0 +1,127 @@
+"""One table from errors to HTTP statuses; every error leaves as RFC 9457 problem+json."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from plan_contracts import ContractError
+from plan_contracts.errors import fields_of
+from planner_api import errors
+
+STATUS_OF: dict[type[Exception], HTTPStatus] = {
+    ContractError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.PlanMismatchError: HTTPStatus.CONFLICT,
+    errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedFormatError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,
+    errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+HEADERS_OF: dict[HTTPStatus, dict[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "5"},
+}
+SHOWN_FIELDS = 50
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
+class FieldProblem(BaseModel):
+    """One broken rule of a document; `pointer` is a JSON pointer into the body."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457); `errors` lists the fields of an invalid document."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Map every error of the application to problem+json."""
+    for kind in STATUS_OF:
+        app.add_exception_handler(kind, _known_error)
+    app.add_exception_handler(RequestValidationError, _bad_parameters)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected_error)
+
+
+def problem_response(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    fields: list[FieldProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem as a response."""
+    problem = Problem(title=status.phrase, status=status, detail=detail, errors=fields or [])
+    return JSONResponse(
+        problem.model_dump(exclude_defaults=True),
+        status_code=int(status),
+        headers={**HEADERS_OF.get(status, {}), **(headers or {})},
+        media_type="application/problem+json",
+    )
+
+
+async def _known_error(_request: Request, error: Exception) -> JSONResponse:
+    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+    return problem_response(status, str(error), fields=_fields(error.__cause__))
+
+
+def _fields(cause: BaseException | None) -> list[FieldProblem]:
+    if not isinstance(cause, ValidationError):
+        return []
+    return [_field(error) for error in cause.errors(include_url=False)[:SHOWN_FIELDS]]
+
+
+def _field(error: Mapping[str, Any]) -> FieldProblem:
+    fields = fields_of(error["loc"])
+    parts = [field.replace("~", "~0").replace("/", "~1") for field in fields]
+    rule = str(error["msg"]).removeprefix("Value error, ")
+    return FieldProblem(pointer="".join(f"/{part}" for part in parts), detail=rule)
+
+
+async def _bad_parameters(_request: Request, error: Exception) -> JSONResponse:
+    found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
+    said = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in found]
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(said))
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
+    path = request.url.path
+    if status == HTTPStatus.NOT_FOUND:
+        return problem_response(status, f"nothing is served at {path}")
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(_methods_at(request))
+        detail = f"method must be one of {allowed} at {path}, got {request.method}"
+        return problem_response(status, detail, headers={"Allow": allowed})
+    return problem_response(status, status.description)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Every method that is served at the path of the request."""
+    path: dict[str, Any] = {"type": "http", "path": request.url.path, "headers": []}
+    return [
+        method
+        for method in METHODS
+        if any(r.matches({**path, "method": method})[0] == Match.FULL for r in request.app.routes)
+    ]
+
+
+async def _unexpected_error(_request: Request, _error: Exception) -> JSONResponse:
+    """What went wrong stands in the server's log, not in the answer."""
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "an error inside the service")

@@ -1,0 +1,142 @@
+"""From resolved documents to the response: plan, prove, simulate, compare; stores nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plan_contracts import Baseline, PlanResponse
+from planner_api.errors import InvalidRequestError
+from planner_api.optimizer.assemble import to_certificate, to_plan
+from planner_api.optimizer.exact import solve_exact
+from planner_api.optimizer.infeasibility import explain
+from planner_api.optimizer.policies import BASELINES, run_policy
+from planner_api.optimizer.problem import build_problem
+from planner_api.optimizer.solution import Solution
+from planner_api.optimizer.table_bound import table_bounds, table_pair_bounds
+from simulator.run import summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plan_contracts import Certificate, Plan, SimulationSummary, Target
+    from plan_contracts.response import Status
+    from planner_api.optimizer.problem import PlanInputs, Problem
+
+SIMULATION_RUNS = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A response; `truncated` if the clock ended the search, so that it may not be repeated."""
+
+    response: PlanResponse
+    truncated: bool
+
+
+def answer(inputs: PlanInputs) -> Answer:
+    """Plan a request and let the simulator judge the plan.
+
+    ContractError or InvalidRequestError if the request breaks a rule.
+    """
+    _refuse_unknown_wishes(inputs.target)
+    problem = build_problem(inputs)
+    solution = _solve(problem)
+    candidate = solution.candidate
+    response = _judged(problem, solution) if candidate else _infeasible(problem)
+    return Answer(response=response, truncated=solution.truncated)
+
+
+def _refuse_unknown_wishes(target: Target) -> None:
+    if target.latency_quantile is not None:
+        message = (
+            "target.latency_quantile must be null: deadlines at a quantile are not planned yet, "
+            f"got {target.latency_quantile}"
+        )
+        raise InvalidRequestError(message)
+
+
+def _solve(problem: Problem) -> Solution:
+    options = problem.inputs.options
+    if options.policy == "optimal":
+        return solve_exact(
+            problem,
+            max_relative_gap=options.max_relative_gap,
+            wall_limit_s=options.time_limit_ms / 1000,
+            seed=options.seed,
+        )
+    candidate = run_policy(problem, options.policy)
+    feasible = candidate is not None and candidate.evaluation.feasible
+    bounds = table_bounds(problem)
+    return Solution(
+        candidate=candidate if feasible else None,
+        bounds=table_pair_bounds(problem, bounds),
+        upper_bound=float(bounds.max()),
+        truncated=False,
+        shadow_prices=None,
+    )
+
+
+def _infeasible(problem: Problem) -> PlanResponse:
+    return PlanResponse(
+        status="infeasible",
+        plan=None,
+        certificate=None,
+        simulation=None,
+        baselines=tuple(_baselines(problem)),
+        skipped_widths=problem.skipped_widths,
+        infeasibility=explain(problem),
+    )
+
+
+def _judged(problem: Problem, solution: Solution) -> PlanResponse:
+    inputs = problem.inputs
+    plan = to_plan(problem, solution)
+    certificate = to_certificate(problem, solution)
+    simulation = summarise(
+        plan, inputs.device, inputs.model, runs=SIMULATION_RUNS, seed=inputs.options.seed
+    )
+    agreed = agrees(plan, simulation, inputs.device.storage.queue_depth)
+    return PlanResponse(
+        status=_status(problem, certificate) if agreed else "rejected_by_simulation",
+        plan=plan if agreed else None,
+        certificate=certificate,
+        simulation=simulation,
+        baselines=tuple(_baselines(problem)),
+        shadow_prices=solution.shadow_prices,
+        skipped_widths=problem.skipped_widths,
+    )
+
+
+def agrees(plan: Plan, simulation: SimulationSummary, queue_depth: int) -> bool:
+    """Whether the simulator bears out the predicted latency and memory.
+
+    With one request at a time the latency must be the same; overlapping requests may save some
+    of their overheads, so that there it is a limit.
+    """
+    predicted = plan.predicted
+    if simulation.peak_memory_bytes > predicted.peak_memory_bytes:
+        return False
+    if queue_depth == 1:
+        return simulation.latency_us == predicted.latency_us
+    return simulation.latency_us <= predicted.latency_us
+
+
+def _status(problem: Problem, certificate: Certificate) -> Status:
+    proven = certificate.relative_gap <= problem.inputs.options.max_relative_gap
+    return "optimal" if proven else "feasible"
+
+
+def _baselines(problem: Problem) -> Iterator[Baseline]:
+    """What every policy but the one asked for makes of the same request."""
+    for policy in BASELINES:
+        if policy == problem.inputs.options.policy:
+            continue
+        candidate = run_policy(problem, policy)
+        found = None if candidate is None else candidate.evaluation
+        yield Baseline(
+            policy=policy,
+            objective=found and found.objective,
+            latency_us=found and found.latency_us,
+            feasible=found is not None and found.feasible,
+        )

@@ -1,0 +1,1 @@
+"""Pages that the service serves: plain HTML, CSS and ES modules, no build step."""
