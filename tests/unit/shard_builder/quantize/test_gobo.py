@@ -108,6 +108,13 @@ def test_fewer_values_than_entries_are_kept_exactly() -> None:
     assert np.array_equal(shard[0].table[shard[0].codes], block[0])
 
 
+def test_a_value_halfway_between_two_entries_goes_to_the_lower() -> None:
+    block = np.array([[0, 2, 3, 3]], dtype=np.float32)
+    shard = next(iter(quantise_layer(same_matrix(block), 1, [1])))[1]
+    assert shard[0].table.tolist() == [1, 3]
+    assert shard[0].codes.tolist() == [0, 0, 1, 1]
+
+
 def test_a_matrix_of_outliers_alone_gets_a_table_of_zeros() -> None:
     block = np.array([[-300, 300], [300, -300]], dtype=np.float32)
     shard = next(iter(quantise_layer(same_matrix(block), 1, [2])))[2]
