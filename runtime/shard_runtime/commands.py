@@ -22,7 +22,13 @@ from shard_runtime.execution import Machine
 from shard_runtime.executor import DeviceChangeWarning, PlanRunner, load_then_run, uniform_layers
 from shard_runtime.files import write_atomically
 from shard_runtime.measure import MeasureOptions, measure
-from shard_runtime.reader import PacedReader, forget_cached, open_reader, parse_bandwidth
+from shard_runtime.reader import (
+    CAN_FORGET,
+    PacedReader,
+    forget_cached,
+    open_reader,
+    parse_bandwidth,
+)
 from shard_runtime.report import ProcessMemory, RunReport, median_run, stall_us
 from shard_runtime.store import ShardStore
 from shard_runtime.tokens import pad_tokens, tokenize
@@ -78,18 +84,20 @@ def _measure(options: Namespace) -> None:
 def _measure_options(options: Namespace, machine: Machine) -> MeasureOptions:
     manifest = machine.store.manifest
     pace = f"paced at {options.flash_bandwidth}" if options.flash_bandwidth else "unpaced"
-    reads = "O_DIRECT" if options.direct else "page cache emptied before each run"
+    cold = CAN_FORGET and not options.direct
+    cache = "page cache emptied before each run" if cold else "page cache as it was"
     return MeasureOptions(
         sequence_lengths=tuple(options.sequence_length),
         name=options.name or platform.node() or "this-device",
         description=f"{os.cpu_count()} x {platform.machine()}; storage {pace}",
         source=(
-            f"shard-runtime {__version__} measure, {type(machine.engine).__name__}, {reads}, "
+            f"shard-runtime {__version__} measure, {type(machine.engine).__name__}, "
+            f"{'O_DIRECT' if options.direct else cache}, "
             f"model {manifest.model} {manifest.digest}"
         ),
         date=dt.datetime.now(dt.UTC).date(),
         rounds=options.rounds,
-        cold=not options.direct,
+        cold=cold,
     )
 
 

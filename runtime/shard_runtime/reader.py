@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 4096
 BOUNCE_BYTES = 2**20
 LARGEST_CREDIT_S = 0.05
+CAN_FORGET = hasattr(os, "posix_fadvise")
 MICROSECONDS_PER_SECOND = 1_000_000
 UNITS = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9,
@@ -127,8 +128,11 @@ class PacedReader:
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if bandwidth_bytes_per_s < 1:
-            message = f"bandwidth must be at least 1 byte/s, got {bandwidth_bytes_per_s}"
+        if bandwidth_bytes_per_s < 1 or request_overhead_us < 0:
+            message = (
+                "bandwidth must be at least 1 byte/s and overhead at least 0 us, got "
+                f"{bandwidth_bytes_per_s} and {request_overhead_us}"
+            )
             raise InputError(message)
         self._reader = reader
         self._seconds_per_byte = 1 / bandwidth_bytes_per_s
@@ -188,6 +192,8 @@ def open_reader(probe: Path, *, direct: bool) -> tuple[Reader, str | None]:
     """A plain or direct reader; a plain one with the reason if `probe` refuses O_DIRECT."""
     if not direct:
         return PlainReader(), None
+    if not hasattr(os, "O_DIRECT"):
+        return PlainReader(), "this system has no O_DIRECT"
     reader = DirectReader()
     try:
         reader.read_into(probe, 0, memoryview(bytearray(1)))
@@ -211,7 +217,13 @@ def parse_bandwidth(text: str) -> int:
 
 
 def forget_cached(paths: Iterable[Path]) -> None:
-    """Ask the kernel to drop the files from its page cache, so that the next reads are cold."""
+    """Ask the kernel to drop the files from its page cache, so that the next reads are cold.
+
+    InputError where the system cannot be asked (CAN_FORGET says so beforehand).
+    """
+    if not CAN_FORGET:
+        message = "this system cannot empty its page cache for a file (no posix_fadvise)"
+        raise InputError(message)
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -130,4 +130,4 @@ def _ms(microseconds: int) -> str:
 
 
 def _mb(size: int) -> str:
-    return f"{size / BYTES_PER_MB:.1f} MB"
+    return f"{size / BYTES_PER_MB:.2f} MB"

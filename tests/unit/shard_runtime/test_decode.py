@@ -70,14 +70,13 @@ def test_both_ways_of_looking_up_equal_the_slow_one(bits: int, data: st.DataObje
     assert out.tolist() == slow_look_up(stream, bits, table, len(codes))
 
 
-def test_working_arrays_do_not_grow_from_shard_to_shard(expand: Expand) -> None:
-    if not isinstance(expand, TableExpand):
-        pytest.skip("only the numpy implementation keeps working arrays")
+def test_working_arrays_do_not_grow_from_shard_to_shard() -> None:
+    expand = TableExpand()
     encoded, _ = random_shard(np.random.default_rng(0), SHAPE.rows, SHAPE.hidden, 3)
     decode_shard(encoded, 3, empty(), expand)
     before = expand.nbytes
     decode_shard(encoded, 3, empty(), expand)
-    assert expand.nbytes == before
+    assert expand.nbytes == before > 0
 
 
 @pytest.mark.parametrize("bits", [*QUANTISED, 32])

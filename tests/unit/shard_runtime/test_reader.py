@@ -136,9 +136,10 @@ def test_credit_for_falling_behind_is_bounded(file: Path) -> None:
     assert time.now == pytest.approx(150.95)
 
 
-def test_a_bandwidth_of_nothing_is_refused() -> None:
-    with pytest.raises(InputError, match="at least 1 byte/s, got 0"):
-        PacedReader(PlainReader(), 0)
+@pytest.mark.parametrize(("bandwidth", "overhead_us"), [(0, 0), (1, -1)])
+def test_a_pace_that_cannot_be_is_refused(bandwidth: int, overhead_us: int) -> None:
+    with pytest.raises(InputError, match=f"got {bandwidth} and {overhead_us}"):
+        PacedReader(PlainReader(), bandwidth, overhead_us)
 
 
 @pytest.mark.parametrize(

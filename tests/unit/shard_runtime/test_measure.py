@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plan_contracts import Span
+from shard_runtime.engine import load_engine
+from shard_runtime.errors import InputError
+from shard_runtime.execution import Machine, Run
+from shard_runtime.executor import PlanRunner
+from shard_runtime.measure import (
+    Configuration,
+    MeasureOptions,
+    Observation,
+    choose_configurations,
+    fit_storage,
+    measure,
+    relative_spread,
+    summarise_run,
+    to_profile,
+)
+from shard_runtime.reader import PlainReader
+from shard_runtime.store import ShardStore
+from shard_runtime.tokens import pad_tokens
+from store_plans import Chosen, make_plan, peak_bytes
+from stores import Sizes, write_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+OPTIONS = MeasureOptions(
+    sequence_lengths=(8,),
+    name="bench",
+    description="",
+    source="a test",
+    date=dt.date(2026, 11, 21),
+    rounds=3,
+)
+
+
+def observation(bits: int = 2, width: int = 2, length: int = 8, **values: float) -> Observation:
+    defaults = {"read_bytes": 100.0, "read_us": 10.0, "decode_us": 3.0, "layer_us": 7.0}
+    return Observation(
+        configuration=Configuration(bits, width, length),
+        working_bytes=1000,
+        **{**defaults, "fixed_us": 2.0, **values},
+    )
+
+
+def read_times(sizes: dict[int, int], cost: Callable[[int], float]) -> list[Observation]:
+    return [observation(b, read_bytes=size, read_us=cost(size)) for b, size in sizes.items()]
+
+
+SIZES_BY_BITS = {2: 40_000, 3: 60_000, 4: 80_000, 5: 100_000, 6: 120_000, 32: 600_000}
+
+
+def test_bandwidth_and_overhead_are_recovered() -> None:
+    observed = read_times(SIZES_BY_BITS, lambda size: 30 + size / 50)
+    bandwidth, overhead_us = fit_storage(observed)
+    assert bandwidth == pytest.approx(50_000_000)
+    assert overhead_us == pytest.approx(30)
+
+
+def test_one_wild_round_does_not_move_the_fit() -> None:
+    good = read_times(SIZES_BY_BITS, lambda size: 30 + size / 50)
+    wild = read_times(SIZES_BY_BITS, lambda size: 9000 + size)
+    assert fit_storage([*good, *wild, *good]) == pytest.approx((50_000_000, 30))
+
+
+def test_an_overhead_below_nothing_becomes_nothing() -> None:
+    bandwidth, overhead_us = fit_storage(read_times({2: 100, 4: 300}, lambda size: size * 2 - 20))
+    assert overhead_us == 0
+    assert bandwidth == pytest.approx(1e6 / ((1.8 + 580 / 300) / 2))
+
+
+def test_a_single_size_gives_a_bandwidth_alone() -> None:
+    assert fit_storage(read_times({4: 500}, lambda size: size / 5)) == pytest.approx((5_000_000, 0))
+
+
+def test_spread_is_the_interquartile_range_over_the_median() -> None:
+    assert relative_spread([8, 9, 10, 11, 12]) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("values", [[5.0], [0.0, 0.0, 0.0]])
+def test_there_is_no_spread_of_one_value_or_of_nothing(values: list[float]) -> None:
+    assert relative_spread(values) == 0
+
+
+def test_a_run_is_summarised_by_its_layers_that_did_not_wait() -> None:
+    def span(kind: str, layer: int, start: int, end: int, *slices: int) -> Span:
+        fields = {"kind": kind, "layer": layer, "slices": slices, "bytes": 50}
+        return Span.model_validate({**fields, "start_us": start, "end_us": end})
+
+    run = Run(
+        output=None,  # pyright: ignore[reportArgumentType] - not looked at
+        latency_us=100,
+        peak_memory_bytes=9,
+        working_bytes=5,
+        spans=(
+            span("compute", 0, 0, 2),
+            span("read", 1, 0, 30, 0),
+            span("decode", 0, 2, 6, 0),
+            span("compute", 0, 6, 26, 0),
+            span("stall", 1, 26, 62),
+            span("read", 1, 32, 62, 1),
+            span("decode", 1, 62, 99, 0),
+            span("compute", 1, 99, 190, 0),
+            span("compute", 1, 190, 193),
+        ),
+    )
+    found = summarise_run(Configuration(2, 1, 8), run)
+    assert (found.decode_us, found.layer_us, found.fixed_us) == (4, 20, 5)
+    assert (found.read_us, found.read_bytes) == (31, 50)
+
+
+def test_every_bitwidth_width_and_length_is_measured(tmp_path: Path) -> None:
+    manifest = write_store(tmp_path).manifest
+    chosen = choose_configurations(manifest, (8, 16))
+    assert {c.bits for c in chosen} == {2, 3, 4, 5, 6, 32}
+    assert {c.width for c in chosen} == {1, 2, 3}
+    assert {c.sequence_length for c in chosen} == {8, 16}
+
+
+def test_many_widths_are_thinned_out_to_the_first_the_last_and_some_between(
+    tmp_path: Path,
+) -> None:
+    manifest = write_store(tmp_path, sizes=Sizes(hidden=64, heads=32, ffn=32, layers=1)).manifest
+    widths = sorted({c.width for c in choose_configurations(manifest, (8,))})
+    assert len(widths) <= 12
+    assert (widths[0], widths[-1]) == (1, 32)
+
+
+def test_numbers_are_medians_rounded_up_with_their_spread(tmp_path: Path) -> None:
+    manifest = write_store(tmp_path).manifest
+    rounds = [
+        [observation(2, 3, layer_us=us, decode_us=us / 10, read_us=50)] for us in (99.5, 100.5, 200)
+    ]
+    profile = to_profile(manifest, rounds, OPTIONS)
+    entry = profile.compute[0]
+    assert (entry.layer_us, entry.shard_decode_us) == ({3: 101}, {2: 11})
+    assert profile.storage.bandwidth_bytes_per_s == 2_000_000
+    assert profile.provenance.samples == 3
+    assert profile.provenance.spread is not None
+    assert profile.provenance.spread["compute.8.layer_us.3"] == pytest.approx(0.5, abs=1e-3)
+    assert profile.provenance.spread["storage.bandwidth_bytes_per_s"] == 0
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ShardStore:
+    sizes = Sizes(layers=6)
+    return ShardStore.open(write_store(tmp_path_factory.mktemp("store"), sizes=sizes).folder)
+
+
+def machine(store: ShardStore) -> Machine:
+    return Machine(store=store, engine=load_engine("numpy", store), reader=PlainReader())
+
+
+def test_a_measured_profile_covers_what_the_store_offers(store: ShardStore) -> None:
+    lines: list[str] = []
+    profile = measure(machine(store), OPTIONS, lines.append)
+    entry = profile.compute_for("cpu", store.manifest.geometry, 8)
+    assert sorted(entry.layer_us) == [1, 2, 3]
+    assert sorted(entry.shard_decode_us) == [2, 3, 4, 5, 6, 32]
+    assert profile.provenance.kind == "measured"
+    assert lines[0] == "round 0 of 3 (warm-up)"
+
+
+@pytest.mark.parametrize("bits", [2, 32])
+def test_no_run_holds_more_than_the_measured_activations_allow(
+    store: ShardStore, bits: int
+) -> None:
+    profile = measure(machine(store), OPTIONS)
+    layers = [[Chosen(s, bits) for s in range(3)] for _ in range(6)]
+    plan = make_plan(store.manifest, layers, read_ahead=1, profile=profile)
+    run = PlanRunner(plan, machine(store), device=profile).run(pad_tokens([1], 8))
+    activation_bytes = profile.compute[0].activation_bytes
+    assert run.peak_memory_bytes <= peak_bytes(store.manifest, layers, 1) + activation_bytes
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rounds", "message"),
+    [
+        ((), 1, "sequence lengths must be at least 1"),
+        ((0,), 1, r"must be at least 1, got \[0\]"),
+        ((8, 8), 1, "must differ"),
+        ((8,), 0, "rounds must be at least 1, got 0"),
+    ],
+)
+def test_options_that_measure_nothing_are_refused(
+    store: ShardStore, lengths: tuple[int, ...], rounds: int, message: str
+) -> None:
+    options = MeasureOptions(
+        sequence_lengths=lengths,
+        name="bench",
+        description="",
+        source="a test",
+        date=dt.date(2026, 11, 21),
+        rounds=rounds,
+    )
+    with pytest.raises(InputError, match=message):
+        measure(machine(store), options)
