@@ -1,0 +1,1 @@
+"""Named, frozen cases: what is fast, and how good it is."""

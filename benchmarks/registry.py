@@ -1,0 +1,48 @@
+"""The benchmarks by name; each returns its numbers as one dataclass or several."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _typeshed import DataclassInstance
+
+    Measured = DataclassInstance | tuple[DataclassInstance, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Benchmark:
+    """What is measured, and the function that measures it; its module is loaded when it runs."""
+
+    about: str
+    module: str
+    function: str
+
+
+BENCHMARKS = {
+    "simulator-speed": Benchmark(
+        about="1,000 latencies of a 12 x 12 plan under jitter: recursion beside SimPy",
+        module="benchmarks.simulator",
+        function="measure_speed",
+    ),
+    "simulator-agreement": Benchmark(
+        about="Random plans: simulation, recursion and prediction, bit for bit",
+        module="benchmarks.simulator",
+        function="measure_agreement",
+    ),
+}
+
+
+def rows_of(benchmark: Benchmark) -> list[dict[str, Any]]:
+    """Run it; one row for each dataclass it returns."""
+    measure = cast("Callable[[], Measured]", _function_of(benchmark))
+    measured = measure()
+    return [asdict(row) for row in (measured if isinstance(measured, tuple) else (measured,))]
+
+
+def _function_of(benchmark: Benchmark) -> object:
+    return getattr(import_module(benchmark.module), benchmark.function)
