@@ -8,7 +8,7 @@ so that help comes at once.
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +28,9 @@ Database = Annotated[
     str | None, typer.Option(help="Look names up there too: sqlite:///FILE or postgresql://…")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON document, nothing else.")]
+RequestArgument = Annotated[
+    str, typer.Argument(metavar="REQUEST", help="A PlanRequest as JSON; - reads standard input.")
+]
 DeviceOption = Annotated[str | None, typer.Option(help="Device instead: file, name or digest.")]
 ModelOption = Annotated[
     str | None, typer.Option(help="Model instead: store folder, manifest, name or digest.")
@@ -113,7 +116,7 @@ def profile_importance(
 
 @app.command()
 def plan(
-    request: Annotated[str, typer.Argument(help="A PlanRequest as JSON; - reads standard input.")],
+    request: RequestArgument,
     device: DeviceOption = None,
     model: ModelOption = None,
     importance: TableOption = None,
@@ -153,6 +156,91 @@ def simulate(
 
 
 @app.command()
+def explain(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan as JSON.")],
+    device: Annotated[str, typer.Option(help="Its device: file, name or digest.")],
+    model: Annotated[str, typer.Option(help="Its model: store folder, manifest, name or digest.")],
+    importance: Annotated[str, typer.Option(help="Its importance table: file, name or digest.")],
+    database: Database = None,
+    count: Annotated[int, typer.Option(min=0, help="Shards in each list at most.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Say what room a plan has, which shards are next in line and what they need."""
+    from planner_api.commands.explain import explain_plan
+    from planner_api.commands.resolved import documents_of
+
+    documents = documents_of(device=device, model=model, importance=importance, database=database)
+    explain_plan(plan_file, documents, count=count, as_json=as_json)
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="PLAN_A", help="A plan as JSON.")],
+    after: Annotated[Path, typer.Argument(metavar="PLAN_B", help="A plan as JSON.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what changes from one plan to another."""
+    from planner_api.commands.diff import diff_plans
+
+    diff_plans(before, after, as_json=as_json)
+
+
+@app.command()
+def frontier(
+    request: RequestArgument,
+    latency_us: Annotated[
+        str, typer.Option(metavar="LOW:HIGH:COUNT", help="Latency targets, in microseconds.")
+    ],
+    preload_bytes: Annotated[
+        str, typer.Option(metavar="LOW:HIGH:COUNT", help="Preload buffers, in bytes.")
+    ] = "0",
+    device: DeviceOption = None,
+    model: ModelOption = None,
+    importance: TableOption = None,
+    database: Database = None,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, nothing else.")] = False,
+) -> None:
+    """Find the best score for many latency targets and preload buffers at once.
+
+    Every score is proven to half a percent of the range of scores.
+    """
+    from planner_api.commands.frontier import show_frontier
+    from planner_api.commands.inputs import given_documents
+    from planner_api.commands.resolved import inputs_of
+
+    given = given_documents(device=device, model=model, importance=importance)
+    form = "json" if as_json else "csv" if as_csv else "table"
+    inputs = inputs_of(request, given, database)
+    show_frontier(inputs, latencies=latency_us, preloads=preload_bytes, form=form)
+
+
+@app.command()
+def least(
+    quantity: Annotated[Literal["latency", "bytes", "preload"], typer.Argument()],
+    request: RequestArgument,
+    score: Annotated[float, typer.Option(help="The score to reach, in the table's unit.")],
+    device: DeviceOption = None,
+    model: ModelOption = None,
+    importance: TableOption = None,
+    database: Database = None,
+    as_json: AsJson = False,
+    out: Annotated[Path | None, typer.Option(help="Write its plan to this file.")] = None,
+) -> None:
+    """Find the least latency, bytes read or preload that reaches a score, with proof.
+
+    The request's other limits stay. Ends with 3 if --out asks for a plan and there is none.
+    """
+    from planner_api.commands.inputs import given_documents
+    from planner_api.commands.least import show_least
+    from planner_api.commands.resolved import inputs_of
+
+    given = given_documents(device=device, model=model, importance=importance)
+    inputs = inputs_of(request, given, database)
+    raise typer.Exit(show_least(inputs, quantity, score, as_json=as_json, out=out))
+
+
+@app.command()
 def serve(
     host: Annotated[
         str | None, typer.Option(help="Address; 127.0.0.1 unless keys are set.")
@@ -167,6 +255,31 @@ def serve(
     from planner_api.commands.serve import serve as run
 
     run(host=host, port=port, database=database, log_format=log_format)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where store, table and runs are kept.")] = Path(
+        "shardstream-demo"
+    ),
+    flash_bandwidth: Annotated[str, typer.Option(help="Read no faster than this.")] = "50MB/s",
+    deadline_ms: Annotated[
+        float | None, typer.Option(min=1, help="[a sixth of loading the full model first]")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each plan.")] = 5,
+    out: Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")] = None,
+) -> None:
+    """Shard, profile, measure, plan, serve, fetch and run a real model against a deadline."""
+    from planner_api.commands.demo import demo as run
+    from planner_api.demo.story import DemoOptions
+
+    options = DemoOptions(
+        folder=folder,
+        flash_bandwidth=flash_bandwidth,
+        deadline_us=None if deadline_ms is None else round(deadline_ms * 1000),
+        repeat=runs,
+    )
+    run(options, out=out)
 
 
 @device_app.command("list")
