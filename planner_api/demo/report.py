@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from plan_contracts import Document, Part
-from planner_api.commands.tables import kibibytes, milliseconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,63 +68,67 @@ class DemoReport(Document):
     phases: tuple[Phase, ...]
 
 
-COLUMNS = (
-    ("", "left"),
-    ("n x m", "right"),
-    ("mean bits", "right"),
-    ("read", "right"),
-    ("weights in memory", "right"),
-    ("RSS", "right"),
-    ("simulated", "right"),
-    ("measured", "right"),
-    ("error", "right"),
-    ("in time", "left"),
-    ("score", "right"),
-)
+HEADINGS = ("n x m", "mean", "read", "weights", "RSS", "simul.", "meas.", "error", "in", "score")
+UNITS = ("", "bits", "MB", "MB", "MB", "ms", "ms", "", "time", "")
+MEGABYTE = 1e6
 
 
 def show(console: Console, report: DemoReport) -> None:
     """The table, the sentence that sums it up, and the time of each phase."""
-    console.print(_rows(report))
-    console.print(
-        f"simulated from a profile measured just before: {report.bandwidth_bytes_per_s / 1e6:.1f} "
-        f"MB/s; measured: median of {len(report.rows[0].measured_us)} runs. score: minus "
-        "the distance to the full model's output\n"
-        f"at full precision, mean of {report.score_sentences} other sentences ± standard error. "
-        "RSS: above a process that has run one tiny product."
-    )
+    console.print(_title(report), style="bold")
+    console.print(_table(report))
+    console.print(_legend(report), style="dim")
     console.print(_in_short(report), style="bold")
     phases = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in report.phases)
     console.print(f"time: {phases}", style="dim")
 
 
-def _rows(report: DemoReport) -> Table:
-    title = (
-        f"{report.model} within {report.deadline_us / 1000:.0f} ms, flash at "
-        f"{report.flash_bandwidth}, {report.sequence_length} tokens, "
-        f"{kibibytes(report.preload_bytes)} preloaded at most"
+def _title(report: DemoReport) -> str:
+    return (
+        f"\n{report.model} within {report.deadline_us / 1000:.0f} ms: {report.sequence_length} "
+        f"tokens, flash at {report.flash_bandwidth}, at most {report.preload_bytes / 1024:.0f} KiB "
+        "preloaded\n"
     )
-    table = Table(title=title, title_justify="left")
-    for name, justify in COLUMNS:
-        table.add_column(name, justify="left" if justify == "left" else "right")
+
+
+def _table(report: DemoReport) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("\n", no_wrap=True)
+    for heading, unit in zip(HEADINGS, UNITS, strict=True):
+        table.add_column(f"{heading}\n{unit}", justify="right", no_wrap=True)
     for row in report.rows:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row), style="bold" if row is report.rows[0] else None)
     return table
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.name,
-        f"{row.depth} x {row.width}",
-        f"{row.mean_bits:.2f}",
-        kibibytes(row.read_bytes),
-        kibibytes(row.weight_bytes),
-        kibibytes(row.rss_bytes),
-        milliseconds(row.simulated_us),
-        milliseconds(row.median_us),
+        f"{row.depth}x{row.width}",
+        f"{row.mean_bits:.1f}",
+        f"{row.read_bytes / MEGABYTE:.1f}",
+        f"{row.weight_bytes / MEGABYTE:.1f}",
+        f"{row.rss_bytes / MEGABYTE:.1f}",
+        f"{row.simulated_us / 1000:.1f}",
+        f"{row.median_us / 1000:.1f}",
         f"{row.signed_error:+.1%}",
         "yes" if row.meets_deadline else "no",
-        f"{row.score:.4f} ± {row.score_error:.4f}",
+        f"{row.score:.4f}",
+    )
+
+
+def _legend(report: DemoReport) -> str:
+    error = max(row.score_error for row in report.rows)
+    table_error = report.importance_relative_error
+    trust = "" if table_error is None else f" (gains known to {table_error:.0%})"
+    return (
+        f"\nweights: accounted peak of encoded, decoded and preloaded. RSS: above a process that "
+        f"ran one tiny product. simulated: from the profile measured just before, "
+        f"{report.bandwidth_bytes_per_s / MEGABYTE:.1f} MB/s. measured: median of "
+        f"{len(report.rows[0].measured_us)} runs. score: minus the distance to the full model's "
+        f"output, mean of {report.score_sentences} sentences other than the "
+        f"{report.importance_sentences} that importance was measured on{trust}; standard error at "
+        f"most {error:.4f}.\n"
     )
 
 
@@ -133,6 +136,6 @@ def _in_short(report: DemoReport) -> str:
     plan, full = report.rows[0], report.rows[-1]
     return (
         f"{full.median_us / plan.median_us:.1f} times faster than loading the full model first, "
-        f"with {full.weight_bytes / plan.weight_bytes:.1f} times less memory for weights; no plan "
-        f"can score more than {report.relative_gap:.2%} of the range above this one."
+        f"with {full.weight_bytes / plan.weight_bytes:.1f} times less memory for weights; proven: "
+        f"no plan for this table scores higher by more than {report.relative_gap:.2%} of its range."
     )
