@@ -29,6 +29,11 @@ def kibibytes(size_bytes: int) -> str:
     return f"{size_bytes / KIBIBYTE:,.1f} KiB"
 
 
+def in_bytes(size_bytes: int) -> str:
+    """Bytes to the last one."""
+    return f"{size_bytes:,} bytes"
+
+
 def score(value: float | None) -> str:
     """A score in the unit of its table."""
     return "-" if value is None else f"{value:,.6g}"

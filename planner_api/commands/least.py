@@ -1,0 +1,66 @@
+"""`shardstream least`: what it takes, at the least, to reach a score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from planner_api.commands.failures import ExitCode
+from planner_api.commands.outputs import write_whole
+from planner_api.commands.tables import in_bytes, milliseconds, score
+from planner_api.services.inverse import least_that_reaches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from planner_api.optimizer.inverse import Quantity
+    from planner_api.optimizer.problem import PlanInputs
+    from planner_api.services.inverse import LeastAnswer
+
+NAMES: Mapping[Quantity, str] = {
+    "latency": "latency",
+    "bytes": "bytes read",
+    "preload": "preload buffer",
+}
+
+
+def show_least(
+    inputs: PlanInputs, quantity: Quantity, wanted: float, *, as_json: bool, out: Path | None
+) -> ExitCode:
+    """Print the least and its proof; its plan goes to `out`. NO_PLAN if there is none to write."""
+    answer = least_that_reaches(inputs, quantity, wanted)
+    if as_json:
+        print(answer.model_dump_json())  # noqa: T201 - the command's output
+    else:
+        _show(Console(), answer)
+    if out is None:
+        return ExitCode.DONE
+    if answer.plan is None:
+        return ExitCode.NO_PLAN
+    write_whole(out, answer.plan.to_json(indent=2) + "\n")
+    return ExitCode.DONE
+
+
+def _show(console: Console, answer: LeastAnswer) -> None:
+    wanted = f"a score of {score(answer.score)}"
+    name = NAMES[answer.quantity]
+    if answer.lower_bound is None:
+        console.print(f"no {name} reaches {wanted} (proven)")
+        return
+    bound = _amount(answer.quantity, answer.lower_bound)
+    if answer.plan is None or answer.amount is None:
+        console.print(f"{wanted} takes at least {bound}; no plan was found")
+        return
+    proof = "proven least" if answer.proven else f"no plan needs less than {bound}"
+    console.print(f"[bold]{_amount(answer.quantity, answer.amount)}[/bold] {name} ({proof})")
+    plan = answer.plan
+    console.print(
+        f"plan of {plan.depth} x {plan.width} with a score of {score(plan.predicted.objective)} "
+        f"in {milliseconds(plan.predicted.latency_us)}"
+    )
+
+
+def _amount(quantity: Quantity, amount: int) -> str:
+    return milliseconds(amount) if quantity == "latency" else in_bytes(amount)

@@ -1,0 +1,223 @@
+"""Plans that keep to their latency target in at least a share q of runs under the device's jitter.
+
+The optimiser knows no jitter and the simulator makes no plans, so they take turns (PLANNING,
+"Deadline at a quantile"). The optimiser plans for a slower device, every transfer times
+e^(.45 z sigma) and every layer's compute times e^(.2 z sigma_compute); the simulator judges the
+plan on the true one; the margin z is bisected. All judgements use the same samples. The plan of
+the best score that kept to q is judged again on samples that no plan was chosen by.
+
+What is proven: a plan must keep to the target on the undisturbed device too, so every bound of
+the request without its quantile is a bound of the request with it. For q > 1/2, and requests one
+at a time, that asks for nothing more: let the undisturbed critical path take W > T. In a run that
+keeps to T its steps w_i X_i, of median 1 in X_i, take at most T together, so by Cauchy
+sum w_i / X_i >= W^2 / T > T. As ln X is symmetric, that is as likely as missing T. So at most
+half of all runs keep to T.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from plan_contracts import Infeasibility
+from planner_api.optimizer.assemble import to_plan
+from planner_api.optimizer.choice import evaluate
+from planner_api.optimizer.infeasibility import explain
+from planner_api.optimizer.problem import Problem
+from planner_api.optimizer.solution import Candidate, Solution, preference
+from simulator.run import monte_carlo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+READ_SHARE = 0.45
+COMPUTE_SHARE = 0.2
+BISECTIONS = 9
+SEARCH_RUNS = 2_000
+VERIFY_RUNS = 10_000
+LARGEST_EXPONENT = 30.0
+LONGEST_US = 2**40
+"""Twelve days: sums of such times over every shard of a model stay integers."""
+SEARCH_SEED = 1
+FRESH_SEED = 2
+"""Added to the request's seed, with which the response's simulation runs."""
+
+Planner: TypeAlias = Callable[[Problem], Solution]
+"""Makes the best plan of a problem, jitter aside."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """A plan made with one margin, as it does on the true device.
+
+    `share`: of the search's runs that keep to the target. `quantile_us`: the latency that the
+    share q of them keeps to.
+    """
+
+    margin: float
+    planned: Solution
+    candidate: Candidate
+    share: float
+    quantile_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuantileSearch:
+    """What was found, and every plan that was judged on the way, the one without margin first.
+
+    `solution` has the bounds of the request without its quantile; its candidate is None if no
+    plan kept to q. `share`: of fresh runs in which that candidate keeps to the target.
+    """
+
+    solution: Solution
+    trials: tuple[Trial, ...] = ()
+    share: float | None = None
+
+
+def solve_at_quantile(problem: Problem, planner: Planner) -> QuantileSearch:
+    """The best plan found that keeps to the target's `latency_quantile`; ValueError if null."""
+    quantile = _wanted(problem)
+    undisturbed = planner(problem)
+    if undisturbed.candidate is None:
+        return QuantileSearch(solution=undisturbed)
+    trials = tuple(_bisect(problem, planner, _judge(problem, undisturbed, 0.0)))
+    truncated = any(trial.planned.truncated for trial in trials)
+    kept = [trial for trial in trials if trial.share >= quantile]
+    for trial in sorted(kept, key=lambda trial: preference(trial.candidate)):
+        share = _share(problem, latencies_us(problem, trial.candidate, fresh=True))
+        if share >= quantile:
+            solution = replace(
+                undisturbed,
+                candidate=trial.candidate,
+                shadow_prices=trial.planned.shadow_prices,
+                truncated=truncated,
+            )
+            return QuantileSearch(solution=solution, trials=trials, share=share)
+    nothing = replace(undisturbed, candidate=None, shadow_prices=None, truncated=truncated)
+    return QuantileSearch(solution=nothing, trials=trials)
+
+
+def keeps_to_quantile(problem: Problem, candidate: Candidate) -> bool:
+    """Whether a feasible plan keeps to the target in the share of runs that was asked for."""
+    share = _share(problem, latencies_us(problem, candidate, fresh=True))
+    return candidate.evaluation.feasible and share >= _wanted(problem)
+
+
+def why_not(problem: Problem, search: QuantileSearch) -> Infeasibility:
+    """What stands in the way of a plan that keeps to q: exact if already the undisturbed device.
+
+    Else the latency is what the share q of the sampled runs of the steadiest plan tried keeps to,
+    and nothing is said of preload and memory.
+    """
+    if not search.trials:
+        return explain(problem)
+    steadiest = min(search.trials, key=lambda trial: trial.quantile_us)
+    slowest = max(search.trials, key=lambda trial: trial.margin)
+    beyond = explain(with_margin(problem, slowest.margin + 1))
+    message = (
+        f"no plan was found that keeps to {problem.inputs.target.latency_us} us in "
+        f"{_wanted(problem):.4g} of the runs; the steadiest of {len(search.trials)} plans does in "
+        f"{steadiest.share:.4g} of them, and keeps to {steadiest.quantile_us} us as often as asked"
+    )
+    return Infeasibility(
+        least_latency_us=steadiest.quantile_us,
+        least_preload_bytes=None,
+        least_memory_bytes=None,
+        binding=beyond.binding,
+        message=message,
+    )
+
+
+def with_margin(problem: Problem, margin: float) -> Problem:
+    """The same problem on a device that is slower by a margin z."""
+    storage = problem.inputs.device.storage
+    overhead = storage.request_overhead_us
+    transfers = _slower(
+        problem.read_us - overhead, READ_SHARE * margin * storage.jitter.bandwidth_sigma
+    )
+    layers = _slower(problem.layer_us, COMPUTE_SHARE * margin * problem.inputs.compute.jitter_sigma)
+    return replace(
+        problem,
+        read_us=overhead + transfers,
+        layer_us=np.where(problem.layer_us < 0, problem.layer_us, layers),
+    )
+
+
+def _slower(duration_us: NDArray[np.int64], exponent: float) -> NDArray[np.int64]:
+    """Durations times e^exponent, rounded up; none beyond LONGEST_US for that."""
+    slower = np.ceil(duration_us * math.exp(min(exponent, LARGEST_EXPONENT)))
+    return np.minimum(slower, np.maximum(duration_us, LONGEST_US)).astype(np.int64)
+
+
+def latencies_us(problem: Problem, candidate: Candidate, *, fresh: bool) -> NDArray[np.int64]:
+    """(runs,) latencies of a plan on the true device; `fresh`: samples the search never saw."""
+    inputs = problem.inputs
+    found = Solution(
+        candidate=candidate, bounds=(), upper_bound=math.inf, truncated=False, shadow_prices=None
+    )
+    plan = to_plan(problem, found)
+    return monte_carlo(
+        plan,
+        inputs.device,
+        inputs.model,
+        runs=VERIFY_RUNS if fresh else SEARCH_RUNS,
+        seed=inputs.options.seed + (FRESH_SEED if fresh else SEARCH_SEED),
+    )
+
+
+def _wanted(problem: Problem) -> float:
+    quantile = problem.inputs.target.latency_quantile
+    if quantile is None:
+        message = "target.latency_quantile must be a share of runs to plan for, got null"
+        raise ValueError(message)
+    return quantile
+
+
+def _share(problem: Problem, latencies: NDArray[np.int64]) -> float:
+    return float(np.mean(latencies <= problem.inputs.target.latency_us))
+
+
+def _judge(problem: Problem, planned: Solution, margin: float) -> Trial | None:
+    """The plan of a solution on the true device; None if it has no plan."""
+    if planned.candidate is None:
+        return None
+    choice = planned.candidate.choice
+    candidate = Candidate(choice=choice, evaluation=evaluate(problem, choice))
+    latencies = latencies_us(problem, candidate, fresh=False)
+    return Trial(
+        margin=margin,
+        planned=planned,
+        candidate=candidate,
+        share=_share(problem, latencies),
+        quantile_us=int(np.quantile(latencies, _wanted(problem), method="inverted_cdf")),
+    )
+
+
+def _bisect(problem: Problem, planner: Planner, first: Trial | None) -> Iterator[Trial]:
+    """The plan without margin, and unless that keeps to q, those of the bisected margins."""
+    if first is None:
+        return
+    yield first
+    quantile = _wanted(problem)
+    if first.share >= quantile:
+        return
+    low, high = 0.0, _largest_margin(quantile)
+    for _ in range(BISECTIONS):
+        margin = (low + high) / 2
+        trial = _judge(problem, planner(with_margin(problem, margin)), margin)
+        if trial is not None:
+            yield trial
+        if trial is not None and trial.share < quantile:
+            low = margin
+        else:
+            high = margin
+
+
+def _largest_margin(quantile: float) -> float:
+    """Twice the margin of reads that are all slow together, and more."""
+    return 2 * (1 + max(0.0, NormalDist().inv_cdf(quantile))) / READ_SHARE
