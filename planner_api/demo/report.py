@@ -68,7 +68,7 @@ class DemoReport(Document):
     phases: tuple[Phase, ...]
 
 
-HEADINGS = ("n x m", "mean", "read", "weights", "RSS", "simul.", "meas.", "error", "in", "score")
+HEADINGS = ("nxm", "mean", "read", "weights", "RSS", "simul.", "meas.", "error", "in", "score")
 UNITS = ("", "bits", "MB", "MB", "MB", "ms", "ms", "", "time", "")
 MEGABYTE = 1e6
 

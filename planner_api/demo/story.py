@@ -215,7 +215,7 @@ def _row_of_load(bench: Bench, bits: int) -> Row:
     measured = bench.device.load_then_run(bits, manifest.layers, manifest.slices)
     return _row(
         bench,
-        f"load first, {bits} bit",
+        f"load all, {bits} bit",
         uniform_layers(manifest, bits),
         measured,
         read_bytes=sum(map(sum, manifest.shard_bytes[bits])),
