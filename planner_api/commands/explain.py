@@ -35,14 +35,19 @@ def show_explanation(console: Console, explanation: Explanation) -> None:
     room = explanation.room
     console.print(f"[bold]plan[/bold] {escape(explanation.plan_id)}")
     console.print(f"score {score(explanation.objective)}, {milliseconds(explanation.latency_us)}")
-    limits = Table("limit", "left", box=None, pad_edge=False)
-    limits.add_row("latency", milliseconds(room.latency_us))
-    limits.add_row("preload", in_bytes(room.preload_bytes))
-    limits.add_row("memory", in_bytes(room.memory_bytes))
+    least = explanation.least
+    limits = Table("limit", "left", "least at which a plan exists")
+    limits.add_row("latency", milliseconds(room.latency_us), milliseconds(least.latency_us))
+    limits.add_row("preload", in_bytes(room.preload_bytes), _in_bytes(least.preload_bytes))
+    limits.add_row("memory", in_bytes(room.memory_bytes), _in_bytes(least.memory_bytes))
     console.print(limits)
     console.print(_layers(explanation))
     console.print(_next("next in line, streamed", explanation.next_streamed))
     console.print(_next("next in line, preloaded", explanation.next_preloaded))
+
+
+def _in_bytes(size_bytes: int | None) -> str:
+    return "-" if size_bytes is None else in_bytes(size_bytes)
 
 
 def _layers(explanation: Explanation) -> Table:

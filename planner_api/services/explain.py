@@ -13,6 +13,7 @@ import numpy as np
 from plan_contracts import ContractError, Part, PlanOptions
 from plan_contracts.units import Bitwidth, Bytes, Count, Microseconds, Sha256
 from planner_api.optimizer.choice import evaluate, layer_reads_us, layer_steps_us
+from planner_api.optimizer.infeasibility import least_need
 from planner_api.optimizer.layer_slack import layer_slack_us
 from planner_api.optimizer.planned_choice import choice_of
 from planner_api.optimizer.problem import PlanInputs, build_problem
@@ -39,6 +40,14 @@ class Room(Part):
     latency_us: int
     preload_bytes: int
     memory_bytes: int
+
+
+class LeastLimits(Part):
+    """The least of each limit at which some plan exists, the other limits as they are."""
+
+    latency_us: Microseconds | None
+    preload_bytes: Bytes | None
+    memory_bytes: Bytes | None
 
 
 class LayerRoom(Part):
@@ -80,7 +89,7 @@ class NextShard(Part):
 
 
 class Explanation(Part):
-    """A plan's room and the shards next in line, best first.
+    """A plan's room, what any plan would need, and the shards next in line, best first.
 
     `next_streamed`: read during the run, by gain for each extra microsecond of latency.
     `next_preloaded`: held in memory, by gain for each extra byte of preload. Each shard stands
@@ -91,6 +100,7 @@ class Explanation(Part):
     objective: float
     latency_us: Microseconds
     room: Room
+    least: LeastLimits
     layers: tuple[LayerRoom, ...]
     next_streamed: tuple[NextShard, ...]
     next_preloaded: tuple[NextShard, ...]
@@ -120,6 +130,11 @@ def explain(
         objective=evaluation.objective,
         latency_us=evaluation.latency_us,
         room=_room(problem, evaluation),
+        least=LeastLimits(
+            latency_us=least_need(problem, "latency").amount,
+            preload_bytes=least_need(problem, "preload").amount,
+            memory_bytes=least_need(problem, "memory").amount,
+        ),
         layers=tuple(_layers(problem, choice, evaluation)),
         next_streamed=tuple(_next(problem, choice, changes, needs, k) for k in best_streamed),
         next_preloaded=tuple(_next(problem, choice, changes, needs, k) for k in best_preloaded),

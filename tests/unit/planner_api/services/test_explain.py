@@ -76,6 +76,12 @@ def test_memory_that_a_change_lacks_is_told() -> None:
     assert (by_bits[6], by_bits[32]) == (0, 230)
 
 
+def test_what_any_plan_would_need_at_least_is_told() -> None:
+    # One shard at 2 bit is 20 us to read and 20 bytes to hold, and computes for 60 us.
+    least = e1([[3, 4], [6, 4]]).least
+    assert (least.latency_us, least.preload_bytes, least.memory_bytes) == (80, 0, 20)
+
+
 def test_preload_that_is_left_counts_as_room() -> None:
     document = e2_json()
     explanation = explained(document, made(document, [[5, 3], [6, 4]], [(0, 0)]))

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from builders import e2_json
+from instances import problem_of
+from plan_contracts import PlanOptions
+from planner_api.optimizer.assemble import to_plan
+from planner_api.optimizer.exact import solve_exact
+from planner_api.services.quantile import (
+    keeps_to_quantile,
+    solve_at_quantile,
+    why_not,
+    with_margin,
+)
+from simulator import monte_carlo
+
+if TYPE_CHECKING:
+    from planner_api.optimizer.problem import Problem
+
+
+def e2(
+    *, quantile: float | None = 0.95, reads: float = 0.2, compute: float = 0.02, **target: object
+) -> Problem:
+    document = e2_json(latency_quantile=quantile, **target)
+    document["device"]["storage"]["jitter"] = {"bandwidth_sigma": reads, "autocorrelation": 0.3}
+    document["device"]["compute"][0]["jitter_sigma"] = compute
+    return problem_of(document)
+
+
+def share_in_time(problem: Problem, seed: int) -> float:
+    found = solve_at_quantile(problem, solve_exact).solution
+    inputs = problem.inputs
+    plan = to_plan(problem, found)
+    latencies = monte_carlo(plan, inputs.device, inputs.model, runs=10_000, seed=seed)
+    return float(np.mean(latencies <= inputs.target.latency_us))
+
+
+def test_without_jitter_the_plan_is_the_one_without_a_quantile() -> None:
+    search = solve_at_quantile(e2(reads=0.0, compute=0.0), solve_exact)
+    assert search.solution.candidate is not None
+    assert search.solution.candidate.evaluation.objective == 118
+    assert (search.share, len(search.trials)) == (1.0, 1)
+
+
+def test_a_plan_without_margin_misses_its_deadline_often() -> None:
+    first = solve_at_quantile(e2(), solve_exact).trials[0]
+    assert first.share < 0.6
+
+
+def test_the_plan_found_keeps_its_deadline_on_samples_nobody_has_seen() -> None:
+    assert share_in_time(e2(), seed=9_999) >= 0.94
+
+
+def test_the_bounds_are_those_of_the_request_without_its_quantile() -> None:
+    assert solve_at_quantile(e2(), solve_exact).solution.upper_bound == 118
+
+
+def test_the_score_is_at_most_the_undisturbed_optimum() -> None:
+    candidate = solve_at_quantile(e2(), solve_exact).solution.candidate
+    assert candidate is not None
+    assert candidate.evaluation.objective < 118
+    assert candidate.evaluation.feasible
+
+
+def test_equal_requests_get_equal_plans() -> None:
+    plans = [to_plan(e2(), solve_at_quantile(e2(), solve_exact).solution) for _ in range(2)]
+    assert plans[0] == plans[1]
+
+
+def test_a_device_too_slow_even_undisturbed_is_explained_exactly() -> None:
+    problem = e2(latency_us=60)
+    search = solve_at_quantile(problem, solve_exact)
+    assert search.solution.candidate is None
+    assert why_not(problem, search).least_latency_us == 64
+
+
+def test_a_device_too_unsteady_is_told_the_latency_it_would_keep_to() -> None:
+    problem = e2(latency_us=89, quantile=0.99, reads=0.5, preload_bytes=0)
+    search = solve_at_quantile(problem, solve_exact)
+    assert search.solution.candidate is None
+    needed = why_not(problem, search).least_latency_us
+    assert needed is not None
+    again = e2(latency_us=needed + 5, quantile=0.99, reads=0.5, preload_bytes=0)
+    assert solve_at_quantile(again, solve_exact).solution.candidate is not None
+
+
+def test_a_plan_is_judged_by_the_share_asked_for() -> None:
+    undisturbed = solve_exact(e2(quantile=0.1)).candidate
+    assert undisturbed is not None
+    assert keeps_to_quantile(e2(quantile=0.1), undisturbed)
+    assert not keeps_to_quantile(e2(quantile=0.99), undisturbed)
+
+
+def test_no_margin_changes_nothing() -> None:
+    problem = e2()
+    same = with_margin(problem, 0.0)
+    assert (same.read_us == problem.read_us).all()
+    assert (same.layer_us == problem.layer_us).all()
+
+
+def test_a_margin_slows_transfers_and_compute_and_leaves_overhead_and_decode() -> None:
+    problem = e2(reads=1.0, compute=1.0)
+    slower = with_margin(problem, 1.0)
+    # 5 us of overhead + 20 us of transfer * e^.45 = 31.4, rounded up; compute 60 * e^.2 = 73.3.
+    assert slower.read_us[0, 0, 0] == 37
+    assert slower.layer_us.tolist() == [-1, 74, 123]
+    assert (slower.decode_us == problem.decode_us).all()
+
+
+def test_a_quantile_must_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="got null"):
+        solve_at_quantile(e2(quantile=None), solve_exact)
+
+
+def test_another_seed_judges_by_other_samples() -> None:
+    problem = e2()
+    other = problem_with_seed(problem, 7)
+    shares = [solve_at_quantile(p, solve_exact).share for p in (problem, other)]
+    assert shares[0] != shares[1]
+
+
+def problem_with_seed(problem: Problem, seed: int) -> Problem:
+    return replace(problem, inputs=replace(problem.inputs, options=PlanOptions(seed=seed)))
