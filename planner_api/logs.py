@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from planner_api.settings import Settings
 
 
+CHATTY = ("alembic", "uvicorn")
+"""Libraries that log what our own lines say already."""
+
+
 def configure_logs(settings: Settings) -> None:
     """Send every log line of the process to stderr in the format of the settings."""
     shared = [
@@ -27,12 +31,16 @@ def configure_logs(settings: Settings) -> None:
     last = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         *([structlog.processors.format_exc_info] if as_json else []),
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(),
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
     ]
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    for library in CHATTY:
+        logging.getLogger(library).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -59,11 +59,12 @@ def read_request(place: str, given: Mapping[Kind, str], lookup: Lookup) -> PlanR
 
     ContractError names the file and what is wrong in it.
     """
-    text = sys.stdin.read() if place == STANDARD_INPUT else Path(place).read_bytes()
+    piped = place == STANDARD_INPUT
+    text = sys.stdin.read() if piped else Path(place).read_bytes()
     try:
         return PlanRequest.from_json(_with_given(text, given, lookup))
     except ContractError as error:
-        message = f"{place}: {error}"
+        message = f"{'standard input' if piped else place}: {error}"
         raise ContractError(message) from error
 
 

@@ -20,6 +20,12 @@ PATH_OF: dict[Kind, str] = {
     "importance": "/v1/importance",
 }
 
+NOUN_OF: dict[Kind, str] = {
+    "device": "device profile",
+    "model": "model manifest",
+    "importance": "table of importance",
+}
+
 Reference = Annotated[str, Path(description="A registered name or a digest, sha256:…")]
 NewName = Annotated[str | None, Query(description="Instead of the name the document gives itself")]
 
@@ -27,11 +33,11 @@ NewName = Annotated[str | None, Query(description="Instead of the name the docum
 def document_router(kind: Kind) -> APIRouter:
     """The routes of one kind of document."""
     router = APIRouter(prefix=PATH_OF[kind], tags=[PATH_OF[kind].rpartition("/")[2]])
-    document = TYPE_OF_KIND[kind]
+    document, noun = TYPE_OF_KIND[kind], NOUN_OF[kind]
 
     @router.post(
         "",
-        summary=f"Register a {kind}",
+        summary=f"Register a {noun}",
         openapi_extra=takes(document),
         responses=gives(413, 415, 422, ok=ListedDocument, created=ListedDocument),
     )
@@ -46,7 +52,7 @@ def document_router(kind: Kind) -> APIRouter:
             headers={"Location": f"{PATH_OF[kind]}/{quote(listed.name)}"},
         )
 
-    @router.get("", summary=f"List every {kind}", responses=gives(ok=DocumentList))
+    @router.get("", summary=f"List every {noun}", responses=gives(ok=DocumentList))
     def list_all(registry: UsedRegistry) -> Response:
         """Every name and the content it points to."""
         items = tuple(ListedDocument.of(entry) for entry in list_documents(registry, kind))
@@ -54,7 +60,7 @@ def document_router(kind: Kind) -> APIRouter:
 
     @router.get(
         "/{reference:path}",
-        summary=f"Fetch a {kind}",
+        summary=f"Fetch a {noun}",
         responses=gives(404, ok=document, not_modified=True),
     )
     def get(

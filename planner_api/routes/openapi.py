@@ -43,6 +43,19 @@ MODELS = (
 )
 REF_TEMPLATE = "#/components/schemas/{model}"
 ALWAYS = (401, 500, 503)
+MEANING_OF = {
+    200: "As asked.",
+    201: "New.",
+    304: "The client has the current content.",
+    401: "No key, or one that is not known.",
+    404: "Nothing is known by this name, digest or id.",
+    409: "The run is of another plan or device.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+    422: "A rule is broken; `errors` points to the fields.",
+    500: "An error inside the service.",
+    503: "The database does not answer.",
+}
 
 
 def takes(model: type[BaseModel]) -> dict[str, Any]:
@@ -51,22 +64,22 @@ def takes(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def gives(
-    *problems: int, not_modified: bool = False, **models: type[BaseModel]
+    *problems: int,
+    ok: type[BaseModel] | None = None,
+    created: type[BaseModel] | None = None,
+    not_modified: bool = False,
 ) -> dict[int | str, dict[str, Any]]:
-    """`responses` of a route: `ok=Plan`, `created=Plan`, and the statuses of its problems."""
-    statuses = {"ok": (200, "As asked."), "created": (201, "New.")}
-    described: dict[int | str, dict[str, Any]] = {
-        statuses[name][0]: {"description": statuses[name][1], "content": _json(model)}
-        for name, model in models.items()
+    """`responses` of a route: documents of 200 and 201, and the statuses of its problems."""
+    content: dict[int, dict[str, Any] | None] = {
+        **({200: _json(ok)} if ok else {}),
+        **({201: _json(created)} if created else {}),
+        **({304: None} if not_modified else {}),
+        **dict.fromkeys((*problems, *ALWAYS), _PROBLEM),
     }
-    if not_modified:
-        described[304] = {"description": "The client has the current content."}
-    for status in (*problems, *ALWAYS):
-        described[status] = {
-            "description": "A problem.",
-            "content": {"application/problem+json": {"schema": _reference(Problem)}},
-        }
-    return described
+    return {
+        status: {"description": MEANING_OF[status], **({"content": body} if body else {})}
+        for status, body in content.items()
+    }
 
 
 def _json(model: type[BaseModel]) -> dict[str, Any]:
@@ -75,6 +88,9 @@ def _json(model: type[BaseModel]) -> dict[str, Any]:
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": REF_TEMPLATE.format(model=model.__name__)}
+
+
+_PROBLEM = {"application/problem+json": {"schema": _reference(Problem)}}
 
 
 def openapi_of(app: FastAPI, *, keys: bool) -> Callable[[], dict[str, Any]]:
