@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plan_contracts import Baseline, PlanResponse
-from planner_api.errors import InvalidRequestError
 from planner_api.optimizer.assemble import to_certificate, to_plan
 from planner_api.optimizer.exact import solve_exact
 from planner_api.optimizer.infeasibility import explain
@@ -14,14 +13,16 @@ from planner_api.optimizer.policies import BASELINES, run_policy
 from planner_api.optimizer.problem import build_problem
 from planner_api.optimizer.solution import Solution
 from planner_api.optimizer.table_bound import table_bounds, table_pair_bounds
+from planner_api.services.quantile import keeps_to_quantile, solve_at_quantile, why_not
 from simulator.run import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from plan_contracts import Certificate, Plan, SimulationSummary, Target
+    from plan_contracts import Certificate, Infeasibility, Plan, SimulationSummary
     from plan_contracts.response import Status
     from planner_api.optimizer.problem import PlanInputs, Problem
+    from planner_api.optimizer.solution import Candidate
 
 SIMULATION_RUNS = 1000
 
@@ -37,23 +38,24 @@ class Answer:
 def answer(inputs: PlanInputs) -> Answer:
     """Plan a request and let the simulator judge the plan.
 
-    ContractError or InvalidRequestError if the request breaks a rule.
+    ContractError if the request breaks a rule.
     """
-    _refuse_unknown_wishes(inputs.target)
     problem = build_problem(inputs)
+    if inputs.target.latency_quantile is not None:
+        return _answer_at_quantile(problem)
     solution = _solve(problem)
-    candidate = solution.candidate
-    response = _judged(problem, solution) if candidate else _infeasible(problem)
+    found = solution.candidate is not None
+    response = _judged(problem, solution) if found else _infeasible(problem, explain(problem))
     return Answer(response=response, truncated=solution.truncated)
 
 
-def _refuse_unknown_wishes(target: Target) -> None:
-    if target.latency_quantile is not None:
-        message = (
-            "target.latency_quantile must be null: deadlines at a quantile are not planned yet, "
-            f"got {target.latency_quantile}"
-        )
-        raise InvalidRequestError(message)
+def _answer_at_quantile(problem: Problem) -> Answer:
+    search = solve_at_quantile(problem, _solve)
+    if search.solution.candidate is None:
+        response = _infeasible(problem, why_not(problem, search))
+    else:
+        response = _judged(problem, search.solution)
+    return Answer(response=response, truncated=search.solution.truncated)
 
 
 def _solve(problem: Problem) -> Solution:
@@ -77,7 +79,7 @@ def _solve(problem: Problem) -> Solution:
     )
 
 
-def _infeasible(problem: Problem) -> PlanResponse:
+def _infeasible(problem: Problem, reason: Infeasibility) -> PlanResponse:
     return PlanResponse(
         status="infeasible",
         plan=None,
@@ -85,7 +87,7 @@ def _infeasible(problem: Problem) -> PlanResponse:
         simulation=None,
         baselines=tuple(_baselines(problem)),
         skipped_widths=problem.skipped_widths,
-        infeasibility=explain(problem),
+        infeasibility=reason,
     )
 
 
@@ -138,5 +140,11 @@ def _baselines(problem: Problem) -> Iterator[Baseline]:
             policy=policy,
             objective=found and found.objective,
             latency_us=found and found.latency_us,
-            feasible=found is not None and found.feasible,
+            feasible=candidate is not None and _keeps_target(problem, candidate),
         )
+
+
+def _keeps_target(problem: Problem, candidate: Candidate) -> bool:
+    if problem.inputs.target.latency_quantile is None or not candidate.evaluation.feasible:
+        return candidate.evaluation.feasible
+    return keeps_to_quantile(problem, candidate)

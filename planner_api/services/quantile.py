@@ -28,6 +28,7 @@ from plan_contracts import Infeasibility
 from planner_api.optimizer.assemble import to_plan
 from planner_api.optimizer.choice import evaluate
 from planner_api.optimizer.infeasibility import explain
+from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.problem import Problem
 from planner_api.optimizer.solution import Candidate, Solution, preference
 from simulator.run import monte_carlo
@@ -80,7 +81,10 @@ class QuantileSearch:
 
 
 def solve_at_quantile(problem: Problem, planner: Planner) -> QuantileSearch:
-    """The best plan found that keeps to the target's `latency_quantile`; ValueError if null."""
+    """The best plan found that keeps to the target's `latency_quantile`; ValueError if null.
+
+    For the policy `optimal` the baselines are tried too.
+    """
     quantile = _wanted(problem)
     undisturbed = planner(problem)
     if undisturbed.candidate is None:
@@ -88,6 +92,8 @@ def solve_at_quantile(problem: Problem, planner: Planner) -> QuantileSearch:
     trials = tuple(_bisect(problem, planner, _judge(problem, undisturbed, 0.0)))
     truncated = any(trial.planned.truncated for trial in trials)
     kept = [trial for trial in trials if trial.share >= quantile]
+    if problem.inputs.options.policy == "optimal":
+        kept += _baselines(problem, undisturbed)
     for trial in sorted(kept, key=lambda trial: preference(trial.candidate)):
         share = _share(problem, latencies_us(problem, trial.candidate, fresh=True))
         if share >= quantile:
@@ -196,6 +202,16 @@ def _judge(problem: Problem, planned: Solution, margin: float) -> Trial | None:
         share=_share(problem, latencies),
         quantile_us=int(np.quantile(latencies, _wanted(problem), method="inverted_cdf")),
     )
+
+
+def _baselines(problem: Problem, undisturbed: Solution) -> Iterator[Trial]:
+    """The other policies' plans, so that ours is never worse than one that keeps to q."""
+    for policy in BASELINES.values():
+        candidate = policy(problem)
+        if candidate is not None and candidate.evaluation.feasible:
+            trial = _judge(problem, replace(undisturbed, candidate=candidate), 0.0)
+            if trial is not None:
+                yield trial
 
 
 def _bisect(problem: Problem, planner: Planner, first: Trial | None) -> Iterator[Trial]:

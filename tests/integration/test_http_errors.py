@@ -95,11 +95,6 @@ def test_numbers_that_are_none_are_refused(client: httpx.Client, number: str) ->
     assert "base" in problem(answer, 422)["detail"]
 
 
-def test_quantiles_are_refused_until_they_are_planned(client: httpx.Client) -> None:
-    answer = post(client, "/v1/plans", e1_json(latency_quantile=0.95))
-    assert "target.latency_quantile must be null" in problem(answer, 422)["detail"]
-
-
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '"text"', "{}", "\x00", "[" * 10_000])
 def test_a_body_that_is_no_request_is_refused(client: httpx.Client, body: str) -> None:
     headers = {"Content-Type": "application/json"}

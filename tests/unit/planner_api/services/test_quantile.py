@@ -11,6 +11,7 @@ from instances import problem_of
 from plan_contracts import PlanOptions
 from planner_api.optimizer.assemble import to_plan
 from planner_api.optimizer.exact import solve_exact
+from planner_api.services.answer import answer
 from planner_api.services.quantile import (
     keeps_to_quantile,
     solve_at_quantile,
@@ -126,3 +127,36 @@ def test_another_seed_judges_by_other_samples() -> None:
 
 def problem_with_seed(problem: Problem, seed: int) -> Problem:
     return replace(problem, inputs=replace(problem.inputs, options=PlanOptions(seed=seed)))
+
+
+def test_the_answer_to_a_quantile_is_simulated_and_never_worse_than_a_baseline() -> None:
+    response = answer(e2().inputs).response
+    assert response.plan is not None
+    assert response.simulation is not None
+    assert response.plan.target.latency_quantile == 0.95
+    assert response.simulation.hit_probability >= 0.93
+    fitting = [b.objective for b in response.baselines if b.feasible and b.objective is not None]
+    assert response.plan.predicted.objective >= max(fitting, default=0.0)
+
+
+def test_the_certificate_of_a_quantile_counts_what_it_costs() -> None:
+    certificate = answer(e2().inputs).response.certificate
+    assert certificate is not None
+    assert certificate.upper_bound == 118
+    assert certificate.relative_gap > 0
+
+
+def test_a_policy_is_planned_at_the_quantile_too() -> None:
+    problem = e2()
+    options = PlanOptions(policy="uniform")
+    response = answer(replace(problem.inputs, options=options)).response
+    assert response.plan is not None
+    assert response.plan.provenance.policy == "uniform"
+
+
+def test_a_quantile_that_no_plan_keeps_to_is_infeasible() -> None:
+    problem = e2(latency_us=89, quantile=0.99, reads=0.5, preload_bytes=0)
+    response = answer(problem.inputs).response
+    assert response.status == "infeasible"
+    assert response.infeasibility is not None
+    assert "in 0.99 of the runs" in response.infeasibility.message
