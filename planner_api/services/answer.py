@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from plan_contracts import Baseline, PlanResponse
 from planner_api.optimizer.assemble import to_certificate, to_plan
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from plan_contracts import Certificate, Infeasibility, Plan, SimulationSummary
     from plan_contracts.response import Status
+    from planner_api.optimizer.choice import Choice
     from planner_api.optimizer.problem import PlanInputs, Problem
     from planner_api.optimizer.solution import Candidate
 
@@ -45,7 +48,7 @@ def answer(inputs: PlanInputs) -> Answer:
         return _answer_at_quantile(problem)
     solution = _solve(problem)
     found = solution.candidate is not None
-    response = _judged(problem, solution) if found else _infeasible(problem, explain(problem))
+    response = _judged(problem, solution) if found else _infeasible(problem, _needed(problem))
     return Answer(response=response, truncated=solution.truncated)
 
 
@@ -89,6 +92,25 @@ def _infeasible(problem: Problem, reason: Infeasibility) -> PlanResponse:
         skipped_widths=problem.skipped_widths,
         infeasibility=reason,
     )
+
+
+def _needed(problem: Problem) -> Infeasibility:
+    """What would do instead: for any plan, or for the one that the policy asked for makes."""
+    policy = problem.inputs.options.policy
+    missed = None if policy == "optimal" else run_policy(problem, policy)
+    if missed is None:
+        return explain(problem)
+    found = explain(_only(problem, missed.choice))
+    return found.model_copy(update={"message": f"policy {policy}: {found.message}"})
+
+
+def _only(problem: Problem, choice: Choice) -> Problem:
+    """The problem with no other plan than this one."""
+    states = np.zeros_like(problem.states)
+    rows, columns = np.nonzero(choice.chosen)
+    preload = choice.preload[rows, columns].astype(np.int64)
+    states[rows, columns, choice.bits[rows, columns], preload] = True
+    return replace(problem, pairs=(choice.pair,), states=states)
 
 
 def _judged(problem: Problem, solution: Solution) -> PlanResponse:
