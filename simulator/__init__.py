@@ -1,18 +1,24 @@
 """Simulates plans: a discrete-event model, and the same as a recursion for many runs."""
 
+from simulator.conditions import Conditions, PageCache
 from simulator.plot import gantt
 from simulator.report import SimulationReport
 from simulator.run import execute, monte_carlo, simulate, simulate_with_buffer, summarise
+from simulator.speed import SpeedSchedule, shared_with
 from simulator.trace import chrome_trace, to_trace
 from simulator.workload import Deadlock
 
 __all__ = [
+    "Conditions",
     "Deadlock",
+    "PageCache",
     "SimulationReport",
+    "SpeedSchedule",
     "chrome_trace",
     "execute",
     "gantt",
     "monte_carlo",
+    "shared_with",
     "simulate",
     "simulate_with_buffer",
     "summarise",

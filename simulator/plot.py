@@ -1,10 +1,12 @@
-"""Runs as a Gantt picture: an SVG with flash and compute of each run on one axis of time."""
+"""Runs as a Gantt picture: an SVG with the threads of each run on one axis of time."""
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
+
+from simulator.trace import has_decode_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,9 +14,10 @@ if TYPE_CHECKING:
     from plan_contracts import RunTrace, Span
 
 WIDTH, LEFT, RIGHT = 960, 76, 24
-HEAD, RUN, LANE, FOOT = 58, 104, 34, 46
+HEAD, NAME, LANE, FOOT = 58, 28, 38, 46
 LANES = {"read": 0, "decode": 1, "compute": 1, "stall": 1}
-LANE_NAMES = ("flash", "compute")
+LANE_NAMES = ("flash", "compute", "decode")
+WORKER_LANE = 2
 LEAST_LABEL = 18
 MOST_TICKS = 10
 MICROSECONDS_PER_MS = 1000
@@ -48,7 +51,8 @@ def gantt(*traces: RunTrace, deadline_us: int | None = None) -> str:
     """
     latest = max(*(trace.latency_us for trace in traces), deadline_us or 0, 1)
     scale = (WIDTH - LEFT - RIGHT) / latest
-    height = HEAD + RUN * len(traces) + FOOT
+    tops = list(accumulate((_height(trace) for trace in traces), initial=HEAD))
+    height = tops[-1] + FOOT
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
         f"<title>{escape(_title(traces))}</title>",
@@ -57,8 +61,8 @@ def gantt(*traces: RunTrace, deadline_us: int | None = None) -> str:
         *_legend(),
         *_axis(latest, scale, height - FOOT),
     ]
-    for row, trace in enumerate(traces):
-        parts.extend(_run(trace, scale, HEAD + RUN * row))
+    for trace, top in zip(traces, tops, strict=False):
+        parts.extend(_run(trace, scale, top))
     if deadline_us is not None:
         parts.extend(_deadline(deadline_us, scale, height - FOOT))
     return "\n".join([*parts, "</svg>", ""])
@@ -105,25 +109,36 @@ def _tick_step(latest_us: int) -> int:
     return step
 
 
+def _lanes(trace: RunTrace) -> dict[str, int]:
+    """The lane of every kind of span."""
+    return LANES | ({"decode": WORKER_LANE} if has_decode_worker(trace) else {})
+
+
+def _height(trace: RunTrace) -> int:
+    return NAME + LANE * len(set(_lanes(trace).values()))
+
+
 def _run(trace: RunTrace, scale: float, top: int) -> Iterator[str]:
+    lanes = _lanes(trace)
     yield f'<text class="strong" x="{LEFT}" y="{top + 10}">{escape(_run_name(trace))}</text>'
-    for lane, name in enumerate(LANE_NAMES):
-        yield f'<text x="{LEFT - 8}" y="{_lane(top, lane) + 19}" text-anchor="end">{name}</text>'
+    for lane in sorted(set(lanes.values())):
+        y, name = _lane(top, lane) + 19, LANE_NAMES[lane]
+        yield f'<text x="{LEFT - 8}" y="{y}" text-anchor="end">{name}</text>'
     for span in trace.spans:
-        yield _bar(span, scale, top)
+        yield _bar(span, scale, _lane(top, lanes[span.kind]))
     for span in _labelled(trace):
-        yield from _label(span, scale, top)
+        yield from _label(span, scale, _lane(top, lanes[span.kind]))
 
 
 def _lane(top: int, lane: int) -> int:
-    return top + 18 + lane * (LANE + 4)
+    return top + 18 + lane * LANE
 
 
 def _bar(span: Span, scale: float, top: int) -> str:
     odd = " odd" if span.layer % 2 else ""
     return (
         f'<rect class="{span.kind}{odd}" x="{LEFT + span.start_us * scale:.2f}" '
-        f'y="{_lane(top, LANES[span.kind])}" height="{LANE - 6}" '
+        f'y="{top}" height="{LANE - 10}" '
         f'width="{(span.end_us - span.start_us) * scale:.2f}">'
         f"<title>{_tooltip(span)}</title></rect>"
     )
@@ -152,8 +167,7 @@ def _label(span: Span, scale: float, top: int) -> Iterator[str]:
     if (span.end_us - span.start_us) * scale < LEAST_LABEL:
         return
     middle = LEFT + (span.start_us + span.end_us) / 2 * scale
-    y = _lane(top, LANES[span.kind]) + 18
-    yield f'<text class="label" x="{middle:.1f}" y="{y}">{span.layer}</text>'
+    yield f'<text class="label" x="{middle:.1f}" y="{top + 18}">{span.layer}</text>'
 
 
 def _deadline(deadline_us: int, scale: float, bottom: int) -> Iterator[str]:

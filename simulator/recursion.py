@@ -2,17 +2,20 @@
 
 PLANNING, "Recursion with queue depth and a byte-limited buffer": with request i waiting for layer
 w_i, issue_i = max(issue_{i-1}, E_{i-queue_depth}, C_{w_i}), arrival
-E_i = max(issue_i + overhead, E_{i-1}) + transfer_i, and layer l computed at
-C_l = max(C_{l-1}, E_last(l)) + decode_l + compute_l. Equal to SimPy sample by sample.
+E_i = max(issue_i + overhead_i, E_{i-1}) + transfer_i, and layer l computed at
+C_l = max(C_{l-1}, E_last(l)) + decode_l + compute_l. A decode worker ends shard j of layer l at
+G_j = max(G_{j-1}, E_j, C_{l-2}) + decode_j, and C_l = max(C_{l-1}, G_last(l)) + compute_l. Where
+speeds change, "+" stands for the end of that much work. Equal to SimPy sample by sample.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.workload import Deadlock, Timeline
+from simulator.workload import DECODED_LAYERS, Deadlock, Timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,45 +32,100 @@ def recur(work: Workload, durations: Durations) -> Timeline | Deadlock:
     for index, gate in enumerate(gates):
         if gate != NOTHING and work.awaited_reads[gate] > index:
             return _deadlock(work, index)
-    runs = durations.transfer_us.shape[1:] or durations.compute_us.shape[1:]
-    timeline = _blank(work, runs)
+    recursion = _Recursion(work, durations)
     for layer in range(work.depth):
         for index in range(work.first_awaited(layer), work.awaited_reads[layer]):
-            _read(work, durations, timeline, index, gates[index])
-        _compute(work, durations, timeline, layer)
-    return timeline
+            recursion.read(index, gates[index])
+        recursion.compute(layer)
+    return recursion.finish()
+
+
+class _Recursion:
+    """The timeline as far as it is known, and each next step of it."""
+
+    def __init__(self, work: Workload, durations: Durations) -> None:
+        self.work = work
+        self.durations = durations
+        self.shards = work.shards()
+        self.decode_us = work.layer_decode_us(durations)
+        runs = durations.transfer_us.shape[1:] or durations.compute_us.shape[1:]
+        self.zero = np.zeros(runs, dtype=np.int64)
+        self.timeline = _blank(work, runs)
+
+    def read(self, index: int, gate: int) -> None:
+        """One request, which waits for the layer `gate`."""
+        issue, arrival = self.timeline.issue_us, self.timeline.arrival_us
+        earliest = issue[index - 1] if index else self.zero
+        if index >= self.work.queue_depth:
+            earliest = np.maximum(earliest, arrival[index - self.work.queue_depth])
+        if gate != NOTHING:
+            earliest = np.maximum(earliest, self.timeline.end_us[gate])
+        issue[index] = earliest
+        ready = earliest + self.durations.request_overhead_us[index]
+        if index:
+            ready = np.maximum(ready, arrival[index - 1])
+        transfer = self.durations.transfer_us[index]
+        arrival[index] = self.work.flash_speed.finish_us(ready, transfer)
+
+    def compute(self, layer: int) -> None:
+        """One layer, its shards decoded on the way or by the worker before."""
+        times, speed = self.timeline, self.work.compute_speed
+        shards = self.work.shards_of(layer)
+        start = times.end_us[layer - 1] if layer else self.zero
+        if self.work.awaited_reads[layer]:
+            start = np.maximum(start, times.arrival_us[self.work.awaited_reads[layer] - 1])
+        if self.work.decode_worker:
+            start = np.maximum(start, self.decode_ahead(shards))
+            decoded = start
+        else:
+            decoded = speed.finish_us(start, self.decode_us[layer])
+        times.start_us[layer] = start
+        times.decoded_us[layer] = decoded
+        times.end_us[layer] = speed.finish_us(decoded, self.durations.compute_us[layer])
+
+    def decode_ahead(self, shards: range) -> NDArray[np.int64]:
+        """The worker decodes one shard after the other; returns the end of the last."""
+        times = self.timeline
+        for shard in shards:
+            start = self.worker_free(shard)
+            times.worker_start_us[shard] = start
+            decode_us = self.durations.decode_us[shard]
+            times.worker_end_us[shard] = self.work.compute_speed.finish_us(start, decode_us)
+        return times.worker_end_us[shards[-1]]
+
+    def worker_free(self, shard: int) -> NDArray[np.int64]:
+        """When shard, worker and a layer's buffer are there."""
+        times, (layer, _, read) = self.timeline, self.shards[shard]
+        earliest = times.worker_end_us[shard - 1] if shard else self.zero
+        if read is not None:
+            earliest = np.maximum(earliest, times.arrival_us[read])
+        if layer >= DECODED_LAYERS:
+            earliest = np.maximum(earliest, times.end_us[layer - DECODED_LAYERS])
+        return earliest
+
+    def finish(self) -> Timeline:
+        """The fixed part, after the last layer."""
+        end = self.timeline.end_us[-1]
+        done = self.work.compute_speed.finish_us(end, self.durations.fixed_us)
+        return replace(self.timeline, done_us=done)
 
 
 def _blank(work: Workload, runs: tuple[int, ...]) -> Timeline:
-    reads, layers = (len(work.reads), *runs), (work.depth, *runs)
+    def zeros(steps: int) -> NDArray[np.int64]:
+        return np.zeros((steps, *runs), dtype=np.int64)
+
+    reads, layers = len(work.reads), work.depth
+    shards = len(work.shards()) if work.decode_worker else 0
     return Timeline(
-        issue_us=np.zeros(reads, dtype=np.int64),
-        arrival_us=np.zeros(reads, dtype=np.int64),
-        start_us=np.zeros(layers, dtype=np.int64),
-        end_us=np.zeros(layers, dtype=np.int64),
+        issue_us=zeros(reads),
+        arrival_us=zeros(reads),
+        worker_start_us=zeros(shards),
+        worker_end_us=zeros(shards),
+        start_us=zeros(layers),
+        decoded_us=zeros(layers),
+        end_us=zeros(layers),
+        done_us=np.zeros(runs, dtype=np.int64),
     )
-
-
-def _read(work: Workload, durations: Durations, timeline: Timeline, index: int, gate: int) -> None:
-    issue, arrival = timeline.issue_us, timeline.arrival_us
-    earliest = issue[index - 1] if index else issue[index]
-    if index >= work.queue_depth:
-        earliest = np.maximum(earliest, arrival[index - work.queue_depth])
-    if gate != NOTHING:
-        earliest = np.maximum(earliest, timeline.end_us[gate])
-    issue[index] = earliest
-    ready = earliest + durations.request_overhead_us
-    if index:
-        ready = np.maximum(ready, arrival[index - 1])
-    arrival[index] = ready + durations.transfer_us[index]
-
-
-def _compute(work: Workload, durations: Durations, timeline: Timeline, layer: int) -> None:
-    start = timeline.end_us[layer - 1] if layer else timeline.end_us[layer]
-    if work.awaited_reads[layer]:
-        start = np.maximum(start, timeline.arrival_us[work.awaited_reads[layer] - 1])
-    timeline.start_us[layer] = start
-    timeline.end_us[layer] = start + durations.decode_us[layer] + durations.compute_us[layer]
 
 
 def _gates(work: Workload) -> list[int]:

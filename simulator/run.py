@@ -6,26 +6,41 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from plan_contracts import SimulationSummary
+from plan_contracts import ContractError, SimulationSummary
+from simulator.conditions import UNDISTURBED, with_cache_hits
 from simulator.jitter import sample
 from simulator.pipeline import run_pipeline
 from simulator.recursion import recur
 from simulator.report import make_report
+from simulator.speed import LONGEST_US
 from simulator.workload import Deadlock, Timeline, compute_entry, durations_of, workload_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from plan_contracts import DeviceProfile, ModelManifest, Plan
+    from simulator.conditions import Conditions
     from simulator.report import SimulationReport
     from simulator.workload import Durations, Workload
 
 QUANTILES = (0.5, 0.95, 0.99)
 
 
-def simulate(plan: Plan, device: DeviceProfile, model: ModelManifest) -> SimulationReport:
-    """One deterministic run in SimPy; ContractError if the plan was made from other documents."""
-    return execute(workload_of(plan, device, model), durations_of(plan, device, model))
+def simulate(
+    plan: Plan,
+    device: DeviceProfile,
+    model: ModelManifest,
+    *,
+    conditions: Conditions = UNDISTURBED,
+    seed: int = 0,
+) -> SimulationReport:
+    """One run without jitter in SimPy; the seed only draws page cache hits of a probability.
+
+    ContractError if the plan was made from other documents.
+    """
+    work = workload_of(plan, device, model, conditions)
+    durations = durations_of(plan, device, model)
+    return execute(work, _under(conditions, work, durations, runs=1, seed=seed).of_run(0))
 
 
 def simulate_with_buffer(
@@ -43,32 +58,43 @@ def execute(work: Workload, durations: Durations) -> SimulationReport:
     return make_report(work, durations, _finished(run_pipeline(work, durations)))
 
 
-def monte_carlo(
-    plan: Plan, device: DeviceProfile, model: ModelManifest, *, runs: int, seed: int
+def monte_carlo(  # noqa: PLR0913 - the three documents, and how to run them
+    plan: Plan,
+    device: DeviceProfile,
+    model: ModelManifest,
+    *,
+    runs: int,
+    seed: int,
+    conditions: Conditions = UNDISTURBED,
 ) -> NDArray[np.int64]:
     """(runs,) latencies under the device's jitter, microseconds; equal seeds, equal latencies."""
-    compute = compute_entry(plan, device, model)
-    work = workload_of(plan, device, model)
+    work = workload_of(plan, device, model, conditions)
     samples = sample(
         durations_of(plan, device, model),
         storage=device.storage.jitter,
-        compute_sigma=compute.jitter_sigma,
+        compute_sigma=compute_entry(plan, device, model).jitter_sigma,
         runs=runs,
         seed=seed,
     )
-    return _finished(recur(work, samples)).end_us[-1] + samples.fixed_us
+    return _finished(recur(work, _under(conditions, work, samples, runs=runs, seed=seed))).done_us
 
 
-def summarise(
-    plan: Plan, device: DeviceProfile, model: ModelManifest, *, runs: int = 1000, seed: int
+def summarise(  # noqa: PLR0913 - the three documents, and how to run them
+    plan: Plan,
+    device: DeviceProfile,
+    model: ModelManifest,
+    *,
+    runs: int = 1000,
+    seed: int,
+    conditions: Conditions = UNDISTURBED,
 ) -> SimulationSummary:
-    """The deterministic run, and quantiles and hit probability over `runs` samples of jitter.
+    """The run without jitter, and quantiles and hit probability over `runs` samples of it.
 
     Quantile q is the least sampled latency that at least a share q of the runs keep to; the hit
     probability is the share of runs that keep to the plan's target.
     """
-    report = simulate(plan, device, model)
-    latencies = monte_carlo(plan, device, model, runs=runs, seed=seed)
+    report = simulate(plan, device, model, conditions=conditions, seed=seed)
+    latencies = monte_carlo(plan, device, model, runs=runs, seed=seed, conditions=conditions)
     quantiles = np.quantile(latencies, QUANTILES, method="inverted_cdf")
     return SimulationSummary(
         latency_us=report.latency_us,
@@ -80,6 +106,25 @@ def summarise(
         hit_probability=float(np.mean(latencies <= plan.target.latency_us)),
         runs=runs,
     )
+
+
+def _under(
+    conditions: Conditions, work: Workload, durations: Durations, *, runs: int, seed: int
+) -> Durations:
+    """The durations with the hits of the page cache, if there is one.
+
+    ContractError if they are too long to follow a speed that changes.
+    """
+    steady = conditions.flash_speed.is_nominal and conditions.compute_speed.is_nominal
+    if not steady and durations.longest_work_us() >= LONGEST_US:
+        message = (
+            f"the work of a run must stay below {LONGEST_US} us where speeds change, "
+            f"got {durations.longest_work_us()}"
+        )
+        raise ContractError(message)
+    if conditions.page_cache is None:
+        return durations
+    return with_cache_hits(work, durations, conditions.page_cache, runs=runs, seed=seed)
 
 
 def _finished(outcome: Timeline | Deadlock) -> Timeline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from plan_contracts import RunTrace, Span
@@ -10,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from plan_contracts import Plan
-    from simulator.report import LayerSteps, SimulationReport
+    from simulator.report import SimulationReport
 
-THREADS = {1: "flash", 2: "compute"}
+THREADS = {1: "flash", 2: "compute", 3: "decode worker"}
 THREAD_OF = {"read": 1, "decode": 2, "compute": 2, "stall": 2}
+WORKER = 3
 
 
 def to_trace(report: SimulationReport, plan: Plan) -> RunTrace:
@@ -48,27 +50,37 @@ def _spans(report: SimulationReport) -> Iterator[Span]:
             end_us=stall.end_us,
             bytes=0,
         )
+    for decode in report.decodes:
+        if decode.end_us > decode.start_us:
+            yield Span(
+                kind="decode",
+                layer=decode.layer,
+                slices=decode.slices,
+                start_us=decode.start_us,
+                end_us=decode.end_us,
+                bytes=0,
+            )
     for step in report.layers:
-        yield from _steps(step)
+        yield Span(
+            kind="compute",
+            layer=step.layer,
+            slices=step.slices,
+            start_us=step.decoded_us,
+            end_us=step.end_us,
+            bytes=0,
+        )
 
 
-def _steps(step: LayerSteps) -> Iterator[Span]:
-    compute = Span(
-        kind="compute",
-        layer=step.layer,
-        slices=step.slices,
-        start_us=step.decoded_us,
-        end_us=step.end_us,
-        bytes=0,
+def has_decode_worker(trace: RunTrace) -> bool:
+    """Whether decoding overlaps what the compute thread does, so that it has its own thread."""
+    own = sorted(
+        (s.start_us, s.end_us) for s in trace.spans if THREAD_OF[s.kind] != THREAD_OF["read"]
     )
-    if step.decoded_us > step.start_us:
-        times = {"kind": "decode", "start_us": step.start_us, "end_us": step.decoded_us}
-        yield compute.model_copy(update=times)
-    yield compute
+    return any(later[0] < earlier[1] for earlier, later in pairwise(own))
 
 
 def chrome_trace(*traces: RunTrace) -> dict[str, Any]:
-    """Runs side by side as Chrome trace events: one process a run, flash and compute below it.
+    """Runs side by side as Chrome trace events: one process a run, its threads below it.
 
     `json.dump` of the result opens in Perfetto and in chrome://tracing.
     """
@@ -76,7 +88,8 @@ def chrome_trace(*traces: RunTrace) -> dict[str, Any]:
     for process, trace in enumerate(traces, start=1):
         events.append(_named("process_name", process, 0, f"{trace.source} on {trace.device}"))
         events.extend(_named("thread_name", process, t, name) for t, name in THREADS.items())
-        events.extend(_event(process, span) for span in trace.spans)
+        threads = THREAD_OF | ({"decode": WORKER} if has_decode_worker(trace) else {})
+        events.extend(_event(process, threads[span.kind], span) for span in trace.spans)
     return {"traceEvents": events, "displayTimeUnit": "ms"}
 
 
@@ -84,13 +97,13 @@ def _named(kind: str, process: int, thread: int, name: str) -> dict[str, Any]:
     return {"ph": "M", "name": kind, "pid": process, "tid": thread, "args": {"name": name}}
 
 
-def _event(process: int, span: Span) -> dict[str, Any]:
+def _event(process: int, thread: int, span: Span) -> dict[str, Any]:
     return {
         "ph": "X",
         "name": f"{span.kind} layer {span.layer}",
         "cat": span.kind,
         "pid": process,
-        "tid": THREAD_OF[span.kind],
+        "tid": thread,
         "ts": span.start_us,
         "dur": span.end_us - span.start_us,
         "args": {"layer": span.layer, "slices": list(span.slices), "bytes": span.bytes},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.speed import STEADY, SpeedSchedule
 from simulator.workload import Durations, Read, Workload
 
 if TYPE_CHECKING:
@@ -38,7 +39,19 @@ def random_workload(source: random.Random, *, deadlocks: bool = True) -> Workloa
         read_ahead_layers=source.choice((None, 0, 1, 2)),
         read_ahead_bytes=source.choice((None, source.randint(1, whole + 1))) if deadlocks else None,
         held_bytes=source.randint(0, 100),
+        decode_worker=source.random() < 0.4,
+        flash_speed=random_speed(source),
+        compute_speed=random_speed(source),
     )
+
+
+def random_speed(source: random.Random) -> SpeedSchedule:
+    """Mostly nominal; else up to four speeds, standstill among them."""
+    if source.random() < 0.6:
+        return STEADY
+    moments = sorted(source.sample(range(1, 200), source.randint(0, 3)))
+    speeds = [source.choice((0, 1, 250, 700, 999, 1000, 1500)) for _ in moments]
+    return SpeedSchedule(tuple(zip([0, *moments], [*speeds, 600], strict=True)))
 
 
 def loaded_first(work: Workload) -> Workload:
@@ -49,13 +62,15 @@ def loaded_first(work: Workload) -> Workload:
 
 def random_durations(source: random.Random, work: Workload) -> Durations:
     """Small whole times, zeros and ties among them."""
-    most = source.choice((1, 5, 60))
+    reads = len(work.reads)
+    overhead_us = source.choice((0, 0, 1, 5, 30))
     return Durations(
-        request_overhead_us=source.choice((0, 0, 1, 5, 30)),
-        transfer_us=_times(source, len(work.reads), most),
-        decode_us=_times(source, work.depth, source.choice((0, 20))),
+        request_overhead_us=np.full(reads, overhead_us, dtype=np.int64),
+        transfer_us=_times(source, reads, source.choice((1, 5, 60))),
+        decode_us=_times(source, len(work.shards()), source.choice((0, 8))),
         compute_us=_times(source, work.depth, source.choice((1, 5, 200))),
         fixed_us=source.choice((0, 7)),
+        cached=np.zeros(reads, dtype=np.bool_),
     )
 
 

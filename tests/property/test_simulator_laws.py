@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import SimulationReport, execute
+from simulator.conditions import PageCache, with_cache_hits
 from simulator.pipeline import run_pipeline
 from simulator.report import make_report
+from simulator.speed import STEADY, SpeedSchedule
 from simulator.workload import Deadlock, Durations, Workload
 from workloads import random_durations, random_workload
 
@@ -27,6 +29,12 @@ def drawn(source: random.Random, *, deadlocks: bool = False) -> tuple[Workload, 
     return work, random_durations(source, work)
 
 
+def plain(source: random.Random) -> tuple[Workload, Durations]:
+    """Decoding on the compute thread, everything at nominal speed."""
+    work, durations = drawn(source)
+    return replace(work, decode_worker=False, flash_speed=STEADY, compute_speed=STEADY), durations
+
+
 def latency_us(work: Workload, durations: Durations) -> float:
     """Of a run that deadlocks: infinite."""
     outcome = run_pipeline(work, durations)
@@ -37,7 +45,7 @@ def latency_us(work: Workload, durations: Durations) -> float:
 
 def io_us(durations: Durations) -> int:
     transfers = durations.transfer_us
-    return int(transfers.sum()) + durations.request_overhead_us * len(transfers)
+    return int(transfers.sum() + durations.request_overhead_us.sum())
 
 
 def layers_us(durations: Durations) -> int:
@@ -91,8 +99,36 @@ def test_preloading_a_shard_never_hurts(source: random.Random) -> None:
 
 
 @given(RANDOMS)
+def test_a_decode_worker_never_hurts(source: random.Random) -> None:
+    work, durations = drawn(source, deadlocks=True)
+    without, beside = (replace(work, decode_worker=worker) for worker in (False, True))
+    assert latency_us(beside, durations) <= latency_us(without, durations)
+
+
+@given(RANDOMS, st.sampled_from(["flash_speed", "compute_speed"]))
+def test_a_time_of_less_speed_never_helps(source: random.Random, which: str) -> None:
+    work, durations = drawn(source, deadlocks=True)
+    changes = getattr(work, which).changes
+    lower = tuple((at, source.randint(min(1, speed), speed)) for at, speed in changes)
+    slower = replace(work, **{which: SpeedSchedule(lower)})
+    assert latency_us(work, durations) <= latency_us(slower, durations)
+
+
+@given(RANDOMS)
+def test_a_page_cache_no_slower_than_the_flash_never_hurts(source: random.Random) -> None:
+    work, drawn_durations = drawn(source)
+    durations = replace(drawn_durations, transfer_us=drawn_durations.transfer_us + 1)
+    slowest = durations.request_overhead_us + durations.transfer_us
+    reads = tuple(replace(r, bytes=int(us)) for r, us in zip(work.reads, slowest, strict=True))
+    work = replace(work, reads=reads, read_ahead_bytes=None)
+    cache = PageCache(bandwidth_bytes_per_s=1_000_000, probability=0.5)
+    hits = with_cache_hits(work, durations, cache, runs=1, seed=source.randint(0, 99)).of_run(0)
+    assert latency_us(work, hits) <= latency_us(work, durations)
+
+
+@given(RANDOMS)
 def test_latency_lies_between_the_larger_part_and_the_sum_of_both(source: random.Random) -> None:
-    work, durations = drawn(source)
+    work, durations = plain(source)
     latency = latency_us(work, durations)
     transfers, compute = int(durations.transfer_us.sum()), layers_us(durations)
     assert max(transfers, compute) <= latency <= io_us(durations) + compute
@@ -100,19 +136,20 @@ def test_latency_lies_between_the_larger_part_and_the_sum_of_both(source: random
 
 @given(RANDOMS)
 def test_one_request_at_a_time_takes_at_least_every_overhead_too(source: random.Random) -> None:
-    work, durations = drawn(source)
+    work, durations = plain(source)
     assert latency_us(replace(work, queue_depth=1), durations) >= io_us(durations)
 
 
 @given(RANDOMS, st.integers(2, 9))
 def test_scaling_every_duration_scales_the_latency(source: random.Random, factor: int) -> None:
-    work, durations = drawn(source, deadlocks=True)
+    work, durations = plain(source)
     scaled = Durations(
         request_overhead_us=factor * durations.request_overhead_us,
         transfer_us=factor * durations.transfer_us,
         decode_us=factor * durations.decode_us,
         compute_us=factor * durations.compute_us,
         fixed_us=factor * durations.fixed_us,
+        cached=durations.cached,
     )
     assert latency_us(work, scaled) == factor * latency_us(work, durations)
 
@@ -130,7 +167,7 @@ def test_the_compute_thread_is_always_busy_or_stalled(source: random.Random) -> 
 
 @given(RANDOMS)
 def test_a_run_without_stall_takes_just_its_decoding_and_compute(source: random.Random) -> None:
-    work, durations = drawn(source)
+    work, durations = plain(source)
     run = execute(work, durations)
     assert (run.stall_us == 0) == (run.latency_us == layers_us(durations))
 

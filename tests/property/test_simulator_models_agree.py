@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from instances import midsize, problem_of
@@ -9,6 +11,7 @@ from plan_contracts import StorageJitter
 from planner_api.optimizer.choice import evaluate
 from plans import made_of, random_choice
 from simulator import simulate
+from simulator.conditions import PageCache, with_cache_hits
 from simulator.jitter import sample
 from simulator.pipeline import run_pipeline
 from simulator.recursion import recur
@@ -22,8 +25,8 @@ def assert_equal(reference: Timeline | Deadlock, other: Timeline | Deadlock) -> 
     if isinstance(reference, Deadlock) or isinstance(other, Deadlock):
         assert reference == other
         return
-    for name in ("issue_us", "arrival_us", "start_us", "end_us"):
-        assert getattr(reference, name).tolist() == getattr(other, name).tolist()
+    for field in fields(Timeline):
+        assert getattr(reference, field.name).tolist() == getattr(other, field.name).tolist()
 
 
 @pytest.mark.parametrize("block", range(10))
@@ -53,20 +56,23 @@ def test_the_random_configurations_deadlock_sometimes_and_not_always() -> None:
     assert 10 < sum(outcomes) < 150
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_simpy_and_recursion_agree_sample_by_sample_under_jitter(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(40))
+def test_simpy_and_recursion_agree_sample_by_sample_under_jitter_and_cache_hits(seed: int) -> None:
     source = seeded(seed)
     work = random_workload(source, deadlocks=False)
-    samples = sample(
+    jittered = sample(
         random_durations(source, work), storage=JITTER, compute_sigma=0.1, runs=8, seed=seed
     )
+    cache = PageCache(bandwidth_bytes_per_s=5_000_000, probability=source.choice((0, 0.5)))
+    samples = with_cache_hits(work, jittered, cache, runs=8, seed=seed)
     many = recur(work, samples)
     assert isinstance(many, Timeline)
     for run in range(8):
-        one = run_pipeline(work, samples.of_run(run))
-        assert isinstance(one, Timeline)
-        assert one.arrival_us.tolist() == many.arrival_us[:, run].tolist()
-        assert one.end_us.tolist() == many.end_us[:, run].tolist()
+        assert_equal(run_pipeline(work, samples.of_run(run)), of_run(many, run))
+
+
+def of_run(many: Timeline, run: int) -> Timeline:
+    return Timeline(**{f.name: getattr(many, f.name)[..., run] for f in fields(Timeline)})
 
 
 @pytest.mark.parametrize("seed", range(60))

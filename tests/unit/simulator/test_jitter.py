@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,12 @@ from simulator.workload import Durations
 
 READS, LAYERS, RUNS, LONG_US = 50, 12, 2000, 1_000_000
 DURATIONS = Durations(
-    request_overhead_us=10,
+    request_overhead_us=np.full(READS, 10),
     transfer_us=np.full(READS, LONG_US),
     decode_us=np.full(LAYERS, 5),
     compute_us=np.full(LAYERS, LONG_US),
     fixed_us=3,
+    cached=np.zeros(READS, dtype=np.bool_),
 )
 
 
@@ -52,7 +55,7 @@ def test_layers_vary_independently_with_the_stated_spread() -> None:
 
 def test_overhead_decode_and_the_fixed_part_do_not_vary() -> None:
     samples = drawn(compute=0.3)
-    assert samples.request_overhead_us == 10
+    assert samples.request_overhead_us.tolist() == [10] * READS
     assert samples.decode_us.tolist() == [5] * LAYERS
     assert samples.fixed_us == 3
 
@@ -83,13 +86,7 @@ def test_one_run_is_a_column_of_the_samples() -> None:
 
 
 def test_compute_samples_do_not_depend_on_the_reads() -> None:
-    fewer = Durations(
-        request_overhead_us=10,
-        transfer_us=DURATIONS.transfer_us[:3],
-        decode_us=DURATIONS.decode_us,
-        compute_us=DURATIONS.compute_us,
-        fixed_us=3,
-    )
+    fewer = replace(DURATIONS, transfer_us=DURATIONS.transfer_us[:3])
     storage = StorageJitter(bandwidth_sigma=0.25, autocorrelation=0.8)
     few = sample(fewer, storage=storage, compute_sigma=0.1, runs=RUNS, seed=0)
     assert (few.compute_us == drawn(compute=0.1).compute_us).all()
