@@ -50,14 +50,19 @@ class ShardStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+        self.stop()
         self._thread.join()
 
     def begin(self) -> None:
-        """Let the first read be issued."""
+        """Let the first read be issued; until now, none was wanted."""
+        self._on_idle()
         self._advance(0)
+
+    def stop(self) -> None:
+        """Let no further read be issued."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
     def layer_computed(self, layer: int) -> None:
         """Say that this layer is computed, which may allow further reads."""
