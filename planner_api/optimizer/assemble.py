@@ -58,7 +58,7 @@ def to_plan(problem: Problem, solution: Solution) -> Plan:
 
 
 def to_certificate(problem: Problem, solution: Solution) -> Certificate:
-    """How far the candidate can be from the best (CONTRACTS, `relative_gap`).
+    """How far the candidate can be from the best, sealed (CONTRACTS, `relative_gap`).
 
     The upper bound is never below the objective: what floats lose by order of summation is no
     proof of anything.
@@ -66,13 +66,14 @@ def to_certificate(problem: Problem, solution: Solution) -> Certificate:
     span = score_range(problem, table_bounds(problem))
     objective = _candidate(solution).evaluation.objective
     upper_bound = max(solution.upper_bound, objective)
-    return Certificate(
+    certificate = Certificate(
         objective=objective,
         upper_bound=upper_bound,
         relative_gap=relative_gap(objective, upper_bound, span),
         range=span,
         bounds=solution.bounds,
     )
+    return certificate.sealed()
 
 
 def _candidate(solution: Solution) -> Candidate:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Self
 
+from plan_contracts.digest import canonical_json, sha256_of
 from plan_contracts.document import Document, Part
+from plan_contracts.errors import DigestMismatchError
 from plan_contracts.plan import Plan
 from plan_contracts.request import Policy
 from plan_contracts.units import (
@@ -12,6 +14,7 @@ from plan_contracts.units import (
     Count,
     Microseconds,
     Positive,
+    Sha256,
 )
 
 Status = Literal["optimal", "feasible", "infeasible", "rejected_by_simulation"]
@@ -39,13 +42,31 @@ class PairBound(Part):
 
 
 class Certificate(Part):
-    """How far the plan can be from the best: relative_gap = (upper_bound - objective) / range."""
+    """How far the plan can be from the best: relative_gap = (upper_bound - objective) / range.
 
+    `digest` is that of the canonical JSON of the other fields, null ones left out: multipliers
+    that give the same bound as others are still not the ones the planner found.
+    """
+
+    digest: Sha256 | None = None
     objective: float
     upper_bound: float
     relative_gap: float
     range: float
     bounds: tuple[PairBound, ...]
+
+    def computed_digest(self) -> str:
+        """Digest of the certificate with `digest` absent."""
+        plain: dict[str, Any] = self.model_dump(mode="json", exclude_none=True, exclude={"digest"})
+        return sha256_of(canonical_json(plain))
+
+    def sealed(self) -> Self:
+        """The certificate with its digest filled in; DigestMismatchError if it has another."""
+        digest = self.computed_digest()
+        if self.digest is not None and self.digest != digest:
+            message = f"digest of the certificate must be {digest}, got {self.digest}"
+            raise DigestMismatchError(message)
+        return self.model_copy(update={"digest": digest})
 
 
 class SimulationSummary(Part):
