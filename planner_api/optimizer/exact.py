@@ -2,10 +2,11 @@
 
 One model holds all pairs of the same scale, so without `full` in the importance table it is a
 single one. Pairs of different scales do not share a model: a gain that depends on the pair needs
-an integer variable under enforcement, on which presolve was seen to cut off the optimum.
+an integer variable under enforcement, and one model after the other, each with the best plan
+so far as its floor, was many times faster.
 
-Which of several optima is found is the solver's
-choice, the same each time: one worker, a fixed seed, effort counted.
+Which of several optima is found is the solver's choice, the same each time: one worker, a fixed
+seed, effort counted.
 """
 
 from __future__ import annotations

@@ -62,6 +62,11 @@ class Formulation:
     finish_us: IntVar
     peak_bytes: IntVar
 
+    @property
+    def layers(self) -> int:
+        """Layers of the deepest pair."""
+        return len(self.options)
+
     def size_bytes(self, option: Option) -> int:
         """Encoded bytes of one shard of the option."""
         return int(
@@ -129,14 +134,16 @@ class Formulation:
 def formulate(problem: Problem, pairs: Sequence[Pair], blocks: Sequence[Block]) -> Formulation:
     """The model of these pairs, at least one; `blocks` hold every (layer, slice) once.
 
-    The problem's `latency_us` may not be negative.
+    The problem's `latency_us` may not be negative. Layers below the deepest pair are left out.
     """
     model = new_model()
+    deepest = max(pair.depth for pair in pairs)
+    blocks = [block for block in blocks if block.layer < deepest]
     formulation = Formulation(
         problem=problem,
         model=model,
         pairs=tuple(PairVariable(pair, model.new_bool_var("")) for pair in pairs),
-        options=_options(model, problem, blocks),
+        options=_options(model, problem, deepest, blocks),
         finish_us=model.new_int_var(0, min(problem.latency_us, longest_us(problem)), "finish"),
         peak_bytes=model.new_int_var(0, min(problem.memory_bytes, _most_bytes(problem)), "peak"),
     )
@@ -173,9 +180,9 @@ def alike_slices(problem: Problem) -> list[Block]:
 
 
 def _options(
-    model: CpModel, problem: Problem, blocks: Iterable[Block]
+    model: CpModel, problem: Problem, layers: int, blocks: Iterable[Block]
 ) -> tuple[tuple[Option, ...], ...]:
-    options: list[list[Option]] = [[] for _ in range(problem.layers)]
+    options: list[list[Option]] = [[] for _ in range(layers)]
     for block in blocks:
         shard = block.layer, block.slices[0]
         for bits, preload in np.argwhere(problem.states[shard]).tolist():
@@ -218,11 +225,11 @@ def _within(formulation: Formulation, block: Block) -> LinearExpr:
 def _meet_deadline(formulation: Formulation) -> None:
     """F_l = max(F_(l-1), C_(l-1-r)) + Q_l, C_l = max(C_(l-1), F_l) + step_l (PLANNING, "Time")."""
     problem, model = formulation.problem, formulation.model
-    latest_us = min(problem.latency_us, longest_us(problem))
-    reads = [model.new_int_var(0, latest_us, "") for _ in range(problem.layers)]
-    computes = [model.new_int_var(0, latest_us, "") for _ in range(problem.layers - 1)]
+    layers, latest_us = formulation.layers, min(problem.latency_us, longest_us(problem))
+    reads = [model.new_int_var(0, latest_us, "") for _ in range(layers)]
+    computes = [model.new_int_var(0, latest_us, "") for _ in range(layers - 1)]
     computes.append(formulation.finish_us)
-    for layer in range(problem.layers):
+    for layer in range(layers):
         read_us, step_us = formulation.read_us(layer), formulation.step_us(layer)
         model.add(reads[layer] >= (reads[layer - 1] + read_us if layer else read_us))
         model.add(computes[layer] >= reads[layer] + step_us)
@@ -234,13 +241,13 @@ def _meet_deadline(formulation: Formulation) -> None:
 
 def _fit_memory(formulation: Formulation) -> None:
     """Peak memory of CONTRACTS, one row for each window of layers in the read-ahead buffer."""
-    problem = formulation.problem
-    reach = problem.layers if problem.read_ahead is None else problem.read_ahead + 1
+    problem, layers = formulation.problem, formulation.layers
+    reach = layers if problem.read_ahead is None else problem.read_ahead + 1
     held = formulation.preloaded_bytes() + formulation.over_pairs(
         lambda pair: problem.constant_bytes + pair.width * problem.decoded_shard_bytes
     )
-    for first in range(max(1, problem.layers - reach + 1)):
-        window = range(first, min(first + reach, problem.layers))
+    for first in range(max(1, layers - reach + 1)):
+        window = range(first, min(first + reach, layers))
         streamed = sum(formulation.streamed_bytes(layer) for layer in window)
         formulation.model.add(formulation.peak_bytes >= held + streamed)
 
