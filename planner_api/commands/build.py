@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,12 +58,16 @@ def profile_importance(store: Path, out: Path, *, options: ProfileOptions, worke
 
 @contextmanager
 def progress(noun: str) -> Generator[Report]:
-    """A bar on stderr, and the function that moves it."""
+    """A function that moves a bar on stderr; the bar appears once there is something to tell."""
     columns = (TextColumn(noun), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(noun, total=None)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(noun, total=None)
+
+    with ExitStack() as shown:
 
         def report(done: int, total: int) -> None:
+            if not bar.live.is_started:
+                shown.enter_context(bar)
             bar.update(task, completed=done, total=total)
 
         yield report

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 
 from plan_contracts import ContractError, DeviceProfile, ModelManifest, PlanRequest
 from planner_api.catalogue import shipped_documents
-from planner_api.registry.database import open_registry
 from planner_api.services.documents import find, find_registered, read_document
 
 if TYPE_CHECKING:
@@ -32,6 +31,10 @@ def local_registry(url: str | None) -> Generator[SqlRegistry | None]:
     if url is None:
         yield None
         return
+    from planner_api.registry.database import (  # noqa: PLC0415 - slow, for databases only
+        open_registry,
+    )
+
     registry = open_registry(url, shipped_documents())
     try:
         yield registry
