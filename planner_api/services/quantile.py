@@ -17,11 +17,12 @@ half of all runs keep to T.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -38,12 +39,12 @@ from simulator.run import monte_carlo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from planner_api.optimizer.choice import Choice
 
 READ_SHARE = 0.45
 COMPUTE_SHARE = 0.2
 BISECTIONS = 9
-POLISHINGS = 32
+POLISHINGS = 3
+RAISES_TRIED = 12
 TO_SPARE = 0.005
 """A plan is polished while it keeps to its target in this share of runs more than asked for."""
 SEARCH_RUNS = 2_000
@@ -90,33 +91,44 @@ class QuantileSearch:
 def solve_at_quantile(problem: Problem, planner: Planner) -> QuantileSearch:
     """The best plan found that keeps to the target's `latency_quantile`; ValueError if null.
 
-    For the policy `optimal` single shards of the plan are raised too where runs are left to
-    spare, and the baselines are tried.
+    For the policy `optimal` the baselines are tried too, and single shards of the plan are raised
+    where it has runs to spare.
     """
     quantile = _wanted(problem)
     undisturbed = planner(problem)
     if undisturbed.candidate is None:
         return QuantileSearch(solution=undisturbed)
-    trials = tuple(_bisect(problem, planner, _judge(problem, undisturbed, 0.0)))
-    truncated = any(trial.planned.truncated for trial in trials)
+    trials = list(_bisect(problem, planner, _judge(problem, undisturbed, 0.0)))
     kept = [trial for trial in trials if trial.share >= quantile]
     if problem.inputs.options.policy == "optimal":
-        polish = list(_polish(problem, kept))
-        trials += tuple(polish)
-        kept += [trial for trial in polish if trial.share >= quantile]
         kept += _baselines(problem, undisturbed)
+    best = _verified(problem, kept)
+    if best is not None and problem.inputs.options.policy == "optimal":
+        best = _polished(problem, best, trials)
+    truncated = any(trial.planned.truncated for trial in trials)
+    solution = replace(
+        undisturbed,
+        candidate=best and best.trial.candidate,
+        shadow_prices=best and best.trial.planned.shadow_prices,
+        truncated=truncated,
+    )
+    return QuantileSearch(solution=solution, trials=tuple(trials), share=best and best.share)
+
+
+class _Verified(NamedTuple):
+    """A plan that keeps to q on fresh samples too, and the share of them in which it does."""
+
+    trial: Trial
+    share: float
+
+
+def _verified(problem: Problem, kept: Iterable[Trial]) -> _Verified | None:
+    """The best plan that also keeps to q on fresh samples."""
     for trial in sorted(kept, key=lambda trial: preference(trial.candidate)):
         share = _share(problem, latencies_us(problem, trial.candidate, fresh=True))
-        if share >= quantile:
-            solution = replace(
-                undisturbed,
-                candidate=trial.candidate,
-                shadow_prices=trial.planned.shadow_prices,
-                truncated=truncated,
-            )
-            return QuantileSearch(solution=solution, trials=trials, share=share)
-    nothing = replace(undisturbed, candidate=None, shadow_prices=None, truncated=truncated)
-    return QuantileSearch(solution=nothing, trials=trials)
+        if share >= _wanted(problem):
+            return _Verified(trial, share)
+    return None
 
 
 def keeps_to_quantile(problem: Problem, candidate: Candidate) -> bool:
@@ -249,38 +261,34 @@ def _bisect(problem: Problem, planner: Planner, first: Trial | None) -> Iterator
             high = margin
 
 
-def _polish(problem: Problem, kept: list[Trial]) -> Iterator[Trial]:
-    """The best plan kept with single shards raised, one after another, while q is exceeded."""
-    if not kept:
-        return
-    best = min(kept, key=lambda trial: preference(trial.candidate))
-    waiting = _raised(problem, best)
+def _polished(problem: Problem, best: _Verified, trials: list[Trial]) -> _Verified:
+    """The plan with single shards raised, one after another; adds to the trials."""
     for _ in range(POLISHINGS):
-        choice = next(waiting, None)
-        if choice is None or best.share < _wanted(problem) + TO_SPARE:
-            return
-        candidate = Candidate(choice=choice, evaluation=evaluate(problem, choice))
-        if not candidate.evaluation.feasible:
-            continue
-        trial = _judged(problem, best.planned, candidate, best.margin)
-        yield trial
-        if trial.share >= _wanted(problem):
-            best, waiting = trial, _raised(problem, trial)
+        if best.share < _wanted(problem) + TO_SPARE:
+            break
+        raised = list(itertools.islice(_raised(problem, best.trial), RAISES_TRIED))
+        trials += raised
+        better = _verified(problem, (t for t in raised if t.share >= _wanted(problem)))
+        if better is None:
+            break
+        best = better
+    return best
 
 
-def _raised(problem: Problem, trial: Trial) -> Iterator[Choice]:
+def _raised(problem: Problem, trial: Trial) -> Iterator[Trial]:
     """The plan with one shard raised, most gain for what it is too late by at the margin first."""
     slower, choice = with_margin(problem, trial.margin), trial.candidate.choice
     changes = raises(slower, choice)
     needs = shortages(slower, choice, changes)
     rate = changes.score_gain / np.maximum(1, needs.latency_us)
-    fits = (needs.preload_bytes == 0) & (needs.memory_bytes == 0)
     for k in np.argsort(-rate, kind="stable").tolist():
-        if fits[k]:
-            bits, preload = choice.bits.copy(), choice.preload.copy()
-            place = changes.layer[k], changes.slice[k]
-            bits[place], preload[place] = changes.bits[k], changes.preload[k]
-            yield replace(choice, bits=bits, preload=preload)
+        bits, preload = choice.bits.copy(), choice.preload.copy()
+        place = changes.layer[k], changes.slice[k]
+        bits[place], preload[place] = changes.bits[k], changes.preload[k]
+        other = replace(choice, bits=bits, preload=preload)
+        candidate = Candidate(choice=other, evaluation=evaluate(problem, other))
+        if candidate.evaluation.feasible:
+            yield _judged(problem, trial.planned, candidate, trial.margin)
 
 
 def _largest_margin(quantile: float) -> float:
