@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME ...]`: run named cases, print a table for each, write JSON."""
+"""`python -m benchmarks [NAME ...]`: run named cases, print a table for each, write JSON.
+
+`simulator` stands for every name that begins with `simulator-`.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.registry import BENCHMARKS, Benchmark, rows_of
+from benchmarks.registry import BENCHMARKS, Benchmark, measured_by, rows_of, shortfalls_of
 from plan_contracts import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from _typeshed import DataclassInstance
 
 Row = dict[str, Any]
 
@@ -26,26 +31,38 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {sorted(BENCHMARKS)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
+    parser.add_argument("--check", action="store_true", help="fail if a figure falls short")
     chosen = parser.parse_args(arguments)
-    unknown = sorted(set(chosen.names) - set(BENCHMARKS))
+    names = [name for given in chosen.names for name in _named(given)] or list(BENCHMARKS)
+    unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
         parser.error(f"a name must be one of {sorted(BENCHMARKS)}, got {unknown}")
-    results = {name: _shown(BENCHMARKS[name]) for name in chosen.names or BENCHMARKS}
+    measured = {name: _shown(BENCHMARKS[name]) for name in names}
     if chosen.json:
+        results = {name: rows_of(rows) for name, rows in measured.items()}
         chosen.json.write_text(json.dumps({**_machine(), "results": results}, indent=2) + "\n")
+    shortfalls = [f"{name}: {s}" for name, rows in measured.items() for s in shortfalls_of(rows)]
+    if chosen.check and shortfalls:
+        sys.exit("\n".join(shortfalls))
 
 
-def _shown(benchmark: Benchmark) -> list[Row]:
+def _named(given: str) -> list[str]:
+    """The names that begin with the given one as a word; itself if there are none."""
+    return [name for name in BENCHMARKS if name.startswith(f"{given}-")] or [given]
+
+
+def _shown(benchmark: Benchmark) -> tuple[DataclassInstance, ...]:
     console = Console()
     with console.status(benchmark.about):
-        rows = rows_of(benchmark)
+        measured = measured_by(benchmark)
+    rows = rows_of(measured)
     table = Table(title=benchmark.about, title_justify="left")
     for column in rows[0]:
         table.add_column(column, justify="right")
     for row in rows:
         table.add_row(*map(_text, row.values()))
     console.print(table)
-    return rows
+    return measured
 
 
 def _text(value: object) -> str:

@@ -37,11 +37,22 @@ BENCHMARKS = {
 }
 
 
-def rows_of(benchmark: Benchmark) -> list[dict[str, Any]]:
-    """Run it; one row for each dataclass it returns."""
+def measured_by(benchmark: Benchmark) -> tuple[DataclassInstance, ...]:
+    """Run it."""
     measure = cast("Callable[[], Measured]", _function_of(benchmark))
     measured = measure()
-    return [asdict(row) for row in (measured if isinstance(measured, tuple) else (measured,))]
+    return measured if isinstance(measured, tuple) else (measured,)
+
+
+def rows_of(measured: tuple[DataclassInstance, ...]) -> list[dict[str, Any]]:
+    """One row for each dataclass."""
+    return [asdict(row) for row in measured]
+
+
+def shortfalls_of(measured: tuple[DataclassInstance, ...]) -> list[str]:
+    """What the figures should show and do not, as far as their dataclasses know it."""
+    judges = [getattr(row, "shortfalls", None) for row in measured]
+    return [shortfall for judge in judges if judge for shortfall in judge()]
 
 
 def _function_of(benchmark: Benchmark) -> object:
