@@ -44,9 +44,9 @@ def examples(document: Path) -> list[tuple[str, str]]:
 
 def session(commands: list[str], folder: Path) -> list[str]:
     """What each command prints when all run in one bash session, which then ends its own jobs."""
-    script = "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + "".join(
-        f"echo '{MARK} {number}'\n{command}\n" for number, command in enumerate(commands)
-    )
+    script = "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+    for number, command in enumerate(commands):
+        script += f"printf '\\n%s\\n' '{MARK} {number}'\n{command}\n"
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ran = subprocess.run(
         ["bash"],
