@@ -111,6 +111,13 @@ def test_without_decode_only_the_lowest_bitwidth_is_kept() -> None:
     assert np.flatnonzero(states[0, 0, :, 0]).tolist() == [0]
 
 
+def test_of_two_bitwidths_that_cost_the_same_the_lower_is_kept() -> None:
+    document = e1_json()
+    document["model"]["shard_bytes"]["3"] = document["model"]["shard_bytes"]["2"]
+    states = without_dominated(problem_of(document)).states
+    assert np.flatnonzero(states[0, 0, :, 0]).tolist() == [0]
+
+
 @pytest.mark.parametrize("fewer", [0, 1])
 def test_the_least_preload_is_what_it_takes_at_mid_size(fewer: int) -> None:
     document = midsize(5, layers=4, slices=4)

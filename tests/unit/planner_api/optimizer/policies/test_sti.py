@@ -111,6 +111,22 @@ def test_a_raised_preloaded_shard_loses_its_place() -> None:
     assert found.choice.preload[found.choice.chosen].tolist() == [True, False]
 
 
+def test_decode_of_a_raised_shard_hides_later_reads() -> None:
+    sizes = {2: [[20], [20], [90]], 6: [[200], [38], [500]]}
+    gains = {2: [[0], [0], [0]], 6: [[1], [1], [1]]}
+    document = {
+        "schema_version": 1,
+        "device": device_json(layer_us={1: 60}, decode_us={2: 0, 6: 10}),
+        "model": {**model_json(sizes), "depths": [3]},
+        "importance": importance_json([[0], [0], [0]], gains),
+        "target": {"latency_us": 300, "preload_bytes": 20, "sequence_length": 8},
+    }
+    found = sti_largest(problem_of(document))
+    assert found is not None
+    assert found.choice.bits.tolist() == [[0], [1], [0]]
+    assert found.evaluation.latency_us == 190
+
+
 # Fig. 6: 2 layers x 3 shards, 1 s of compute a layer, 0.2 s a 2-bit shard, layer 0 preloaded.
 
 
