@@ -1,0 +1,261 @@
+"""The certified optimiser: the best plan over all pairs, and a proof of how good it is.
+
+An anytime search: baselines at once, then pair after pair in the order of what they could still
+hold, until no pair can hold a plan that is better by more than the gap asked for (PLANNING,
+"Search over (n, m)"). Effort is counted, never timed, so equal inputs give equal plans; clock and
+cancellation are asked for from outside and only cut the search short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner_api.optimizer.bounds import upper_bounds
+from planner_api.optimizer.choice import evaluate
+from planner_api.optimizer.closer import Wanted, close, core_of
+from planner_api.optimizer.columns import refine
+from planner_api.optimizer.cp_sat import Effort
+from planner_api.optimizer.exchange import exchanged
+from planner_api.optimizer.ledger import Ledger
+from planner_api.optimizer.multipliers import for_depth
+from planner_api.optimizer.policies import BASELINES
+from planner_api.optimizer.relaxation import pair_model
+from planner_api.optimizer.repair import rounded
+from planner_api.optimizer.screening import reading_only, reading_prices, screen
+from planner_api.optimizer.shadow_prices import shadow_prices
+from planner_api.optimizer.solution import Candidate, Solution, preference
+from planner_api.optimizer.tables import tables_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plan_contracts import ShadowPrices
+    from planner_api.optimizer.columns import Refined
+    from planner_api.optimizer.multipliers import Multipliers
+    from planner_api.optimizer.problem import Pair, Problem
+    from planner_api.optimizer.relaxation import PairModel, Selection
+
+SMALLEST_GAP = 5e-10
+"""A gap of 0 asks for proof up to rounding: 1e-9 of the range (CONTRACTS, PlanResponse)."""
+ALMOST = 1 - 1e-6
+"""Part of the gap that is aimed at, so that rounding never decides the status."""
+SOLVER_EFFORT_PER_MS = 0.0002
+"""Deterministic seconds of CP-SAT for each millisecond of the time limit: some seconds of it."""
+CLOSINGS = ((160, 0.03), (400, 0.1), (1_000_000, 10.0))
+"""States of a pair's core and deterministic seconds at most, round after round."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A pair after column generation, and its best prices."""
+
+    model: PairModel
+    multipliers: Multipliers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What is known so far: the optimum lies between the bounds; None without a plan."""
+
+    lower_bound: float | None
+    upper_bound: float
+    candidate: Candidate | None
+
+
+class _Search:
+    def __init__(
+        self,
+        problem: Problem,
+        stopped: Callable[[], bool],
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.problem = problem
+        self._stopped = stopped
+        self.truncated = False
+        self.on_progress = on_progress
+        self.tables = tables_of(problem)
+        self.ledger = Ledger(problem, self.tables)
+        self.best: Candidate | None = None
+        options = problem.inputs.options
+        gap = max(SMALLEST_GAP, ALMOST * options.max_relative_gap)
+        self.goal = gap * self.ledger.range
+        self.opened: dict[Pair, Opened] = {}
+        self.solver_effort = SOLVER_EFFORT_PER_MS * options.time_limit_ms
+
+    def stopped(self) -> bool:
+        """Whether to leave the work that waits; asked only when some does."""
+        self.truncated = self.truncated or self._stopped()
+        return self.truncated
+
+    def offer(self, candidate: Candidate | None) -> None:
+        """Keep a feasible candidate if it is preferred to the best so far."""
+        if candidate is None or not candidate.evaluation.feasible:
+            return
+        if self.best is None or preference(candidate) < preference(self.best):
+            self.best = candidate
+
+    def offer_selection(self, model: PairModel, selection: Selection | None) -> None:
+        if selection is not None:
+            choice = model.choice(selection)
+            self.offer(Candidate(choice=choice, evaluation=evaluate(self.problem, choice)))
+
+    @property
+    def target(self) -> float:
+        """Pairs whose bound is at most this are done."""
+        return -np.inf if self.best is None else self.best.evaluation.objective + self.goal
+
+    @property
+    def upper_bound(self) -> float:
+        highest = float(self.ledger.ceilings.max())
+        return highest if self.best is None else max(highest, self.best.evaluation.objective)
+
+    def report(self) -> None:
+        if self.on_progress is not None:
+            lower = None if self.best is None else self.best.evaluation.objective
+            self.on_progress(
+                Progress(lower_bound=lower, upper_bound=self.upper_bound, candidate=self.best)
+            )
+
+    def run(self) -> None:
+        for policy in BASELINES.values():
+            self.offer(policy(self.problem))
+        self.report()
+        levels = self.screen()
+        self.report()
+        self.relax_pairs(levels)
+        for most_states, effort in CLOSINGS:
+            self.close_pairs(most_states, effort)
+
+    def screen(self) -> dict[Pair, Multipliers]:
+        """Bounds of all pairs from a few prices of reading, and which is best for each."""
+        prices = reading_prices(self.tables)
+        if not prices:
+            return {}
+        bounds = np.stack([screen(self.problem, self.tables, price) for price in prices])
+        made: dict[tuple[int, int], Multipliers] = {}
+        starts: dict[Pair, Multipliers] = {}
+        best = bounds.argmin(axis=0)
+        for pair in self.problem.pairs:
+            level = int(best[pair.depth - 1, pair.width - 1])
+            key = (pair.depth, level)
+            if key not in made:
+                made[key] = reading_only(self.problem, self.tables, pair.depth, prices[level])
+            starts[pair] = made[key]
+        for (depth, level), multipliers in made.items():
+            self.ledger.prove(bounds[level, depth - 1], multipliers)
+        return starts
+
+    def relax_pairs(self, starts: dict[Pair, Multipliers]) -> None:
+        done: set[Pair] = set()
+        while True:
+            waiting = [p for p in self.ledger.open_pairs(self.target) if p not in done]
+            if not waiting or self.stopped():
+                return
+            pair = waiting[0]
+            done.add(pair)
+            refined = self.relax_pair(pair, starts.get(pair))
+            self.sweep(refined.multipliers, {p.depth for p in waiting[1:]})
+            self.report()
+
+    def relax_pair(self, pair: Pair, start: Multipliers | None) -> Refined:
+        model = pair_model(self.problem, self.tables, pair)
+        base = self.problem.pair_base(pair)
+        refined = refine(
+            model,
+            start or model.free(),
+            enough=(self.target - base) / model.unit,
+            tolerance=0.01 * self.goal / model.unit,
+        )
+        self.ledger.prove(
+            upper_bounds(self.problem, self.tables, refined.multipliers), refined.multipliers
+        )
+        if self.ledger.ceiling(pair) > self.target:
+            self.repair(model, refined)
+        self.opened[pair] = Opened(model=model, multipliers=refined.multipliers)
+        return refined
+
+    def repair(self, model: PairModel, refined: Refined) -> None:
+        base = self.problem.pair_base(model.pair)
+        enough = (self.ledger.ceiling(model.pair) - self.goal - base) / model.unit
+        for selection in rounded(model, refined):
+            better = exchanged(model, selection, refined.multipliers, enough=enough)
+            self.offer_selection(model, better)
+            if self.ledger.ceiling(model.pair) <= self.target:
+                return
+
+    def close_pairs(self, most_states: int, effort: float) -> None:
+        """Look for better plans in the core of every pair that is still open."""
+        for pair in self.ledger.open_pairs(self.target):
+            if self.ledger.ceiling(pair) > self.target:
+                if self.solver_effort <= 0 or pair not in self.opened or self.stopped():
+                    return
+                self.close_pair(self.opened[pair], most_states, min(effort, self.solver_effort))
+                self.report()
+
+    def close_pair(self, opened: Opened, most_states: int, effort: float) -> None:
+        model, pair = opened.model, opened.model.pair
+        base = self.problem.pair_base(pair)
+        most = (self.ledger.ceiling(pair) - base) / model.unit
+        known = -np.inf if self.best is None else self.best.evaluation.objective
+        least = max(0.0, (known - base) / model.unit)
+        bound, _ = model.relax(opened.multipliers)
+        core = core_of(model, opened.multipliers, most_loss=bound - least, most_states=most_states)
+        wanted = Wanted(least=least, most=most, close_enough=self.goal / model.unit)
+        options = self.problem.inputs.options
+        closed = close(
+            model,
+            core,
+            wanted,
+            Effort(
+                deterministic_time=effort,
+                wall_limit_s=options.time_limit_ms / 1000,
+                seed=options.seed,
+            ),
+        )
+        self.solver_effort -= closed.deterministic_time
+        self.truncated = self.truncated or closed.truncated
+        self.offer_selection(model, closed.selection)
+        if closed.most_gain is not None:
+            empty = closed.most_gain == -np.inf and least == 0
+            proven = max(base + model.unit * closed.most_gain, known)
+            self.ledger.take_word(pair, -np.inf if empty else proven)
+
+    def shadow_prices(self) -> ShadowPrices | None:
+        """At the plan's pair; None without a plan."""
+        if self.best is None:
+            return None
+        pair = self.best.choice.pair
+        if pair not in self.opened:
+            self.relax_pair(pair, None)
+        return shadow_prices(self.opened[pair].model, self.opened[pair].multipliers)
+
+    def sweep(self, multipliers: Multipliers, depths: set[int]) -> None:
+        for depth in sorted(depths):
+            moved = for_depth(self.problem, multipliers, depth)
+            self.ledger.prove(upper_bounds(self.problem, self.tables, moved), moved)
+
+
+def solve(
+    problem: Problem,
+    *,
+    cancelled: Callable[[], bool],
+    clock_expired: Callable[[], bool],
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Solution:
+    """The best plan within the gap that the request asks for, or the best found.
+
+    `cancelled` and `clock_expired` are asked between steps; once one is true the answer is what
+    is known by then, and `truncated`.
+    """
+    search = _Search(problem, lambda: cancelled() or clock_expired(), on_progress)
+    search.run()
+    return Solution(
+        candidate=search.best,
+        bounds=search.ledger.certificate(max(search.target, search.upper_bound)),
+        upper_bound=search.upper_bound,
+        truncated=search.truncated,
+        shadow_prices=search.shadow_prices(),
+    )

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from builders import e1_json, e2_json
+from instances import midsize, problem_of
+from planner_api.optimizer.policies import BASELINES
+from planner_api.optimizer.search import Progress, solve
+from planner_api.optimizer.solution import preference
+from planner_api.optimizer.table_bound import relative_gap, score_range, table_bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from planner_api.optimizer.problem import Problem
+    from planner_api.optimizer.solution import Candidate, Solution
+
+
+def _never() -> bool:
+    return False
+
+
+def _solved(problem: Problem) -> Solution:
+    return solve(problem, cancelled=_never, clock_expired=_never)
+
+
+def _best(solution: Solution) -> Candidate:
+    assert solution.candidate is not None
+    return solution.candidate
+
+
+def _exact(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "options": {**document.get("options", {}), "max_relative_gap": 0.0}}
+
+
+@pytest.mark.parametrize(
+    ("case", "read_ahead", "optimum"),
+    [
+        (e1_json, None, 116),
+        (e1_json, 0, 97),
+        (e1_json, 1, 116),
+        (e2_json, None, 118),
+        (e2_json, 0, 90),
+        (e2_json, 1, 118),
+    ],
+)
+def test_reference_optimum_is_found_and_proven(
+    case: Callable[..., dict[str, Any]], read_ahead: int | None, optimum: float
+) -> None:
+    solution = _solved(problem_of(_exact(case(read_ahead_layers=read_ahead))))
+    assert _best(solution).evaluation.objective == optimum
+    assert solution.upper_bound == pytest.approx(optimum, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("case", "optima"),
+    [
+        (e1_json, {(1, 1): 54, (1, 2): 71, (2, 1): 97, (2, 2): 116}),
+        (e2_json, {(1, 1): 61, (1, 2): 78, (2, 1): 90, (2, 2): 118}),
+    ],
+)
+def test_reference_optimum_of_each_pair(
+    case: Callable[..., dict[str, Any]], optima: dict[tuple[int, int], float]
+) -> None:
+    document = _exact(case())
+    for (depth, width), optimum in optima.items():
+        document["model"] |= {"depths": [depth], "widths": [width]}
+        assert _best(_solved(problem_of(document))).evaluation.objective == optimum
+
+
+def test_an_impossible_deadline_has_no_plan_and_no_bound() -> None:
+    solution = _solved(problem_of(e1_json(latency_us=79)))
+    assert (solution.candidate, solution.upper_bound) == (None, float("-inf"))
+
+
+def test_every_allowed_pair_has_one_bound() -> None:
+    problem = problem_of(midsize(3))
+    bounds = _solved(problem).bounds
+    assert [(bound.depth, bound.width) for bound in bounds] == list(problem.pairs)
+
+
+def test_the_upper_bound_is_the_largest_of_pairs_that_may_hold_a_plan() -> None:
+    problem = problem_of(midsize(3))
+    solution = _solved(problem)
+    objective = _best(solution).evaluation.objective
+    live = [bound.upper_bound for bound in solution.bounds if bound.kind != "table"]
+    assert max(objective, *live) == pytest.approx(solution.upper_bound, rel=1e-12)
+
+
+def test_the_gap_asked_for_is_reached() -> None:
+    document = midsize(5)
+    document["options"]["max_relative_gap"] = 0.01
+    problem = problem_of(document)
+    solution = _solved(problem)
+    span = score_range(problem, table_bounds(problem))
+    gap = relative_gap(_best(solution).evaluation.objective, solution.upper_bound, span)
+    assert gap <= 0.01
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_feasible_baseline_is_preferred(seed: int) -> None:
+    problem = problem_of(midsize(seed))
+    baselines = [policy(problem) for policy in BASELINES.values()]
+    feasible = [b for b in baselines if b is not None and b.evaluation.feasible]
+    found = _solved(problem).candidate
+    assert all(found and preference(found) <= preference(b) for b in feasible)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bounds_close_in_from_stage_to_stage(seed: int) -> None:
+    stages: list[Progress] = []
+    problem = problem_of(midsize(seed))
+    solve(problem, cancelled=_never, clock_expired=_never, on_progress=stages.append)
+    lower = [-np.inf if s.lower_bound is None else s.lower_bound for s in stages]
+    upper = [s.upper_bound for s in stages]
+    assert all(a <= b for a, b in pairwise(lower))
+    assert all(a >= b for a, b in pairwise(upper))
+    assert all(low <= high for low, high in zip(lower, upper, strict=True))
+
+
+def test_the_first_stage_is_a_baseline_at_once() -> None:
+    stages: list[Progress] = []
+    problem = problem_of(e1_json())
+    solve(problem, cancelled=lambda: True, clock_expired=_never, on_progress=stages.append)
+    assert stages[0].lower_bound == 97
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_search_cut_short_answers_what_it_knows(*, cancelled: bool) -> None:
+    problem = problem_of(midsize(7))
+    solution = solve(problem, cancelled=lambda: cancelled, clock_expired=lambda: not cancelled)
+    assert solution.truncated
+    assert _best(solution).evaluation.objective <= solution.upper_bound
+
+
+def test_a_clock_that_expires_after_the_proof_cuts_nothing() -> None:
+    document = midsize(7)
+    document["options"]["max_relative_gap"] = 1.0
+    solution = solve(problem_of(document), cancelled=_never, clock_expired=lambda: True)
+    assert not solution.truncated
+
+
+def test_equal_inputs_give_equal_answers() -> None:
+    document = midsize(11)
+    document["options"]["max_relative_gap"] = 0.0005
+    first, second = (_solved(problem_of(document)) for _ in range(2))
+    assert preference(_best(first)) == preference(_best(second))
+    assert (first.bounds, first.upper_bound) == (second.bounds, second.upper_bound)
+
+
+def _negative(document: dict[str, Any], shift: float) -> dict[str, Any]:
+    table = document["importance"]
+    moved = [[score - 200 + shift for score in row] for row in table["base"]]
+    full = table.get("full")
+    if full is not None:
+        full = [[score - 200 + shift for score in row] for row in full]
+    return {**document, "importance": {**table, "base": moved, "full": full}}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_shifted_table_gets_the_same_plan_and_gap(seed: int) -> None:
+    document = midsize(seed)
+    document["options"]["max_relative_gap"] = 0.001
+    gaps: list[float] = []
+    plans: list[object] = []
+    for shift in (0, 1000):
+        problem = problem_of(_negative(document, shift))
+        solution = _solved(problem)
+        best = _best(solution)
+        span = score_range(problem, table_bounds(problem))
+        gaps.append(relative_gap(best.evaluation.objective, solution.upper_bound, span))
+        plans.append(preference(best)[1:])
+    assert plans[0] == plans[1]
+    assert gaps[0] == pytest.approx(gaps[1], abs=1e-9)
