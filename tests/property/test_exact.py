@@ -33,6 +33,21 @@ def test_optimum_and_bound_equal_exhaustive_search(seed: int) -> None:
     assert relative_gap(found, solution.upper_bound, span) <= 1e-9
 
 
+@given(seeds, st.sampled_from(["bandwidth", "preload"]))
+@settings(deadline=None, max_examples=EXAMPLES)
+def test_more_bandwidth_or_preload_never_lowers_the_optimum(seed: int, more: str) -> None:
+    document, richer = tiny(seed), tiny(seed)
+    if more == "bandwidth":
+        richer["device"]["storage"]["bandwidth_bytes_per_s"] *= 2
+    else:
+        richer["target"]["preload_bytes"] += 50
+    before = solve_exact(problem_of(document)).candidate
+    after = solve_exact(problem_of(richer)).candidate
+    if before is not None:
+        assert after is not None
+        assert after.evaluation.objective >= before.evaluation.objective - 1e-9
+
+
 @given(seeds)
 @settings(deadline=None, max_examples=EXAMPLES)
 def test_no_pair_has_a_plan_above_its_bound(seed: int) -> None:
