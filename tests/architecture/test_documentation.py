@@ -63,9 +63,10 @@ def session(commands: list[str], folder: Path) -> list[str]:
 
 
 def matches(printed: str, expected: str) -> bool:
-    """Whether the text is the expected one, `...` standing for anything."""
+    """Whether the text is the expected one, `...` standing for anything, ends of lines aside."""
     pattern = ".*".join(map(re.escape, expected.strip().split("...")))
-    return re.fullmatch(pattern, printed.strip(), flags=re.DOTALL) is not None
+    lines = "\n".join(map(str.rstrip, printed.strip().splitlines()))
+    return re.fullmatch(pattern, lines, flags=re.DOTALL) is not None
 
 
 def runnable() -> list[Any]:
