@@ -19,12 +19,17 @@ def build_parser() -> argparse.ArgumentParser:
     _add_measure(commands.add_parser("measure", help="write the profile of this device"))
     _add_run(commands.add_parser("run", help="run a plan"))
     _add_load(commands.add_parser("load-then-run", help="the baseline: load all, then compute"))
+    _add_store(commands.add_parser("verify", help="check every byte of a shard store"))
     _add_fetch(commands.add_parser("fetch", help="fetch a plan from the planning service"))
     return parser
 
 
-def _add_machine(parser: argparse.ArgumentParser) -> None:
+def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, required=True, help="folder of the shard store")
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
     parser.add_argument("--engine", choices=ENGINE_NAMES, default="auto")
     parser.add_argument("--direct", action="store_true", help="read past the page cache (O_DIRECT)")
     parser.add_argument("--flash-bandwidth", metavar="50MB/s", help="read no faster than this")

@@ -52,6 +52,7 @@ def run_command(arguments: Sequence[str]) -> int:
         "measure": _measure,
         "run": _run,
         "load-then-run": _load_then_run,
+        "verify": _verify,
         "fetch": _fetch,
     }
     try:
@@ -141,6 +142,12 @@ def _load_then_run(options: Namespace) -> None:
         runs = _repeat(options, machine, lambda: load_then_run(layers, machine, tokens))
     report = _report(machine, runs, idle, plan=None, start_up_us=start_up_us, preload_us=0)
     _publish(report, options, machine)
+
+
+def _verify(options: Namespace) -> None:
+    store = ShardStore.open(options.store)
+    store.verify()
+    _say(f"verified  {store.manifest.model} {store.digest}")
 
 
 def _fetch(options: Namespace) -> None:

@@ -35,14 +35,26 @@ VECTOR = Types.Array(Types.float32, 1, "C")
 INPUT = Types.Array(Types.float32, 1, "C", readonly=True)
 CODES = Types.Array(Types.uint8, 1, "C", readonly=True)
 
+SETTINGS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "nsz"}}
+
 
 def _compiled(
     *arguments: object,
 ) -> Callable[[Callable[Arguments, None]], Callable[Arguments, None]]:
-    """numba.njit with the GIL released and sums free to be reordered, as numpy's are."""
-    return cast("Any", numba).njit(
-        Types.void(*arguments), nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"}
-    )
+    """numba.njit with the GIL released and sums free to be reordered, as numpy's are.
+
+    The machine code is kept beside this file, or in the user's cache, for the next start; where
+    neither can be written it is compiled anew each time.
+    """
+    njit, signature = cast("Any", numba).njit, Types.void(*arguments)
+
+    def compile_kernel(function: Callable[Arguments, None]) -> Callable[Arguments, None]:
+        try:
+            return njit(signature, cache=True, **SETTINGS)(function)
+        except RuntimeError:
+            return njit(signature, **SETTINGS)(function)
+
+    return compile_kernel
 
 
 @_compiled(MATRIX, INPUT)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from shard_runtime.weights import FloatArray
 
 
+COMPUTE_TARGET = "cpu"
+
+
 class DeviceChangeWarning(UserWarning):
     """The plan was made for another device, and runs here at the caller's wish."""
 
@@ -100,10 +103,14 @@ def run_plan(  # noqa: PLR0913 - a plan, what it runs on, and the device it must
 
 def check_device(plan: Plan, device: DeviceProfile | None, *, accept: bool) -> None:
     """PlanRefusedError unless the plan is for this device; a warning if that is accepted."""
-    if device is not None and device.digest == plan.device_digest:
+    target = plan.target.compute_target
+    if target == COMPUTE_TARGET and device is not None and device.digest == plan.device_digest:
         return
     here = "no device profile is given" if device is None else f"this is {device.digest}"
-    message = f"the plan is for device {plan.device!r} {plan.device_digest}, and {here}"
+    message = (
+        f"the plan is for {target!r} of device {plan.device!r} {plan.device_digest}, and {here}, "
+        f"which computes on {COMPUTE_TARGET!r}"
+    )
     if not accept:
         message += "; plan for this device, or accept the change of device"
         raise PlanRefusedError(message)
@@ -125,6 +132,12 @@ def check_model(plan: Plan, store: ShardStore) -> None:
             f"{list(manifest.widths)}, got {plan.depth} and {plan.width}"
         )
         raise PlanRefusedError(message)
+    first = list(range(plan.width))
+    for layer in plan.layers:
+        slices = [shard.slice for shard in layer.shards]
+        if manifest.slice_selection == "prefix" and slices != first:
+            message = f"width {plan.width} of this model means slices {first}, got {slices}"
+            raise PlanRefusedError(message)
     for read in (*plan.reads, *plan.preload_reads):
         _check_read(read, store)
 

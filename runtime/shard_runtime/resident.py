@@ -17,12 +17,27 @@ from shard_runtime.errors import StoreError
 from shard_runtime.weights import FLOAT_BYTES, FloatArray
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from plan_contracts import StoredFile
+    from plan_contracts import Architecture, ModelManifest, StoredFile, StoreIndex
     from shard_runtime.weights import ByteArray
 
 LENGTH_BYTES = 8
+LAYER_TENSORS = (
+    "query_bias",
+    "key_bias",
+    "value_bias",
+    "attention_output_bias",
+    "attention_norm.weight",
+    "attention_norm.bias",
+    "ffn_out_bias",
+    "output_norm.weight",
+    "output_norm.bias",
+)
+"""Tensors of a layer with one number for each of the hidden width."""
+
+Shapes = dict[str, tuple[int, ...]]
 LARGEST_HEADER_BYTES = 100_000_000
 """The format's own limit."""
 
@@ -41,6 +56,53 @@ def read_resident(folder: Path, stored: StoredFile) -> dict[str, FloatArray]:
         message = f"{path}: digest must be {stored.sha256}, got sha256:{digest.hexdigest()}"
         raise StoreError(message)
     return _tensors(path, header, data)
+
+
+def require_tensors(
+    folder: Path, tensors: Mapping[str, FloatArray], manifest: ModelManifest, index: StoreIndex
+) -> None:
+    """StoreError unless every tensor that the forward pass needs is there, in its shape."""
+    needed = _embeddings(manifest, index.architecture) | _layers(manifest)
+    if index.architecture.head == "classifier":
+        needed |= _head(manifest, index.architecture)
+    for name, shape in needed.items():
+        found = tensors[name].shape if name in tensors else None
+        if found != shape:
+            message = f"{folder}: resident tensor {name} must have shape {shape}, got {found}"
+            raise StoreError(message)
+
+
+def _embeddings(manifest: ModelManifest, architecture: Architecture) -> Shapes:
+    hidden = manifest.geometry.hidden
+    shapes: Shapes = {
+        "embeddings.word": (architecture.vocabulary, hidden),
+        "embeddings.position": (architecture.maximum_positions, hidden),
+        "embeddings.norm.weight": (hidden,),
+        "embeddings.norm.bias": (hidden,),
+    }
+    if architecture.token_types:
+        shapes["embeddings.token_type"] = (architecture.token_types, hidden)
+    return shapes
+
+
+def _layers(manifest: ModelManifest) -> Shapes:
+    hidden, ffn = manifest.geometry.hidden, manifest.geometry.ffn
+    names = {**dict.fromkeys(LAYER_TENSORS, hidden), "ffn_in_bias": ffn}
+    return {
+        f"layers.{layer}.{name}": (size,)
+        for layer in range(manifest.layers)
+        for name, size in names.items()
+    }
+
+
+def _head(manifest: ModelManifest, architecture: Architecture) -> Shapes:
+    hidden, labels = manifest.geometry.hidden, len(architecture.labels)
+    return {
+        "head.dense.weight": (hidden, hidden),
+        "head.dense.bias": (hidden,),
+        "head.output.weight": (labels, hidden),
+        "head.output.bias": (labels,),
+    }
 
 
 def _header_length(path: Path, field: bytes, file_bytes: int) -> int:

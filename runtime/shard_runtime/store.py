@@ -11,7 +11,7 @@ import numpy as np
 from plan_contracts import ContractError, ModelManifest
 from shard_runtime.errors import StoreError
 from shard_runtime.reader import PlainReader
-from shard_runtime.resident import read_resident
+from shard_runtime.resident import read_resident, require_tensors
 from shard_runtime.weights import FloatArray, ShardShape
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class ShardStore:
         resident = read_resident(folder, manifest.store.resident)
         _check_resident_bytes(folder, manifest, resident)
         _check_shape(folder, manifest)
+        require_tensors(folder, resident, manifest, manifest.store)
         return cls(folder=folder, manifest=manifest, index=manifest.store, resident=resident)
 
     @property

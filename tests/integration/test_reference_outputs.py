@@ -9,12 +9,16 @@ import pytest
 
 from encoder_vectors import EXAMPLE, load_vector, make_checkpoint, vector_names
 from shard_builder.checkpoint import read_checkpoint
-from shard_builder.store_writer import build_store
+from shard_builder.errors import ExampleModelError
+from shard_builder.example_model import example_checkpoint
+from shard_builder.store_writer import StoreOptions, build_store
 from shard_runtime.engine import LayerBiases, LayerWeights, load_engine
 from shard_runtime.store import ShardStore
 from shard_runtime.weights import LayerBuffer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from encoder_vectors import EncoderVector
     from shard_runtime.engine import EngineName
     from shard_runtime.weights import FloatArray
@@ -54,4 +58,15 @@ def test_full_precision_equals_the_reference(
 ) -> None:
     store, vector = built
     output = full_precision_output(store, engine, vector)
+    assert np.abs(output - vector.outputs).max() < 1e-4
+
+
+def test_the_example_model_equals_the_reference(tmp_path: Path) -> None:
+    try:
+        checkpoint = read_checkpoint(example_checkpoint())
+    except ExampleModelError as error:
+        pytest.skip(str(error))
+    build_store(checkpoint, tmp_path / "store", options=StoreOptions(bitwidths=(32,)))
+    vector = load_vector(EXAMPLE)
+    output = full_precision_output(ShardStore.open(tmp_path / "store"), "numpy", vector)
     assert np.abs(output - vector.outputs).max() < 1e-4

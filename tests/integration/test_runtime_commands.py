@@ -100,14 +100,14 @@ def test_pacing_slows_the_reads_down(bench: Bench, tmp_path: Path) -> None:
 
 def test_another_device_is_refused(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.run() == 2
-    assert error_of(capsys).startswith("shard-runtime: error: the plan is for device 'tiny-device'")
+    assert error_of(capsys).startswith("shard-runtime: error: the plan is for 'cpu' of device")
 
 
 def test_an_accepted_change_of_device_warns(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench.run("--accept-device-change") == 0
-    assert "warning: the plan is for device 'tiny-device'" in capsys.readouterr().err
+    assert "warning: the plan is for 'cpu' of device 'tiny-device'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -219,6 +219,20 @@ def test_a_baseline_the_store_lacks_is_refused(
     given = ["load-then-run", "--store", str(bench.written.folder), "--engine", "numpy"]
     assert run_command([*given, "--bits", "2", "--token-ids", "3", *options]) == 2
     assert message in error_of(capsys)
+
+
+def test_a_whole_store_is_verified(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["verify", "--store", str(bench.written.folder)]) == 0
+    assert capsys.readouterr().out.startswith("verified  small-random sha256:")
+
+
+def test_a_damaged_store_is_not_verified(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    path = bench.written.folder / "shards-3.bin"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert run_command(["verify", "--store", str(bench.written.folder)]) == 2
+    assert "shards-3.bin" in error_of(capsys)
 
 
 def test_the_program_starts_and_knows_its_version() -> None:

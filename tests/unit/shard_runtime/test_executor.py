@@ -181,7 +181,7 @@ def test_without_read_ahead_memory_is_that_of_the_largest_layer(store: ShardStor
 
 def test_a_plan_for_another_device_is_refused(store: ShardStore) -> None:
     plan = make_plan(store.manifest, MIXED)
-    with pytest.raises(PlanRefusedError, match=r"is for device 'tiny-device' .* this is sha256"):
+    with pytest.raises(PlanRefusedError, match=r"of device 'tiny-device' .* this is sha256"):
         PlanRunner(plan, machine(store), device=some_device("another"))
 
 
@@ -192,7 +192,7 @@ def test_a_plan_is_refused_where_the_device_is_unknown(store: ShardStore) -> Non
 
 def test_an_accepted_change_of_device_warns(store: ShardStore) -> None:
     plan = make_plan(store.manifest, MIXED)
-    with pytest.warns(DeviceChangeWarning, match="is for device 'tiny-device'"):
+    with pytest.warns(DeviceChangeWarning, match="of device 'tiny-device'"):
         PlanRunner(plan, machine(store), device=some_device("other"), accept_device_change=True)
 
 
@@ -209,6 +209,24 @@ def test_a_width_the_model_lacks_is_refused(tmp_path: Path) -> None:
     plan = make_plan(narrow, [[Chosen(0, 2), Chosen(1, 2), Chosen(2, 2)]])
     with pytest.raises(PlanRefusedError, match=r"width one of \[1, 2\], got 1 and 3"):
         PlanRunner(plan, machine(ShardStore.open(written.folder)), device=some_device())
+
+
+def test_slices_after_a_gap_are_refused_where_width_means_the_first_ones(tmp_path: Path) -> None:
+    written = write_store(tmp_path / "store")
+    fields = {"slice_selection": "prefix", "digest": None}
+    prefix = written.manifest.model_copy(update=fields).sealed()
+    (written.folder / "manifest.json").write_text(prefix.to_json())
+    plan = make_plan(prefix, [[Chosen(0, 2), Chosen(2, 2)]])
+    with pytest.raises(PlanRefusedError, match=r"means slices \[0, 1\], got \[0, 2\]"):
+        PlanRunner(plan, machine(ShardStore.open(written.folder)), device=some_device())
+
+
+def test_a_plan_for_another_compute_target_is_refused(store: ShardStore) -> None:
+    plan = make_plan(store.manifest, MIXED)
+    target = plan.target.model_copy(update={"compute_target": "gpu"})
+    changed = plan.model_copy(update={"target": target, "id": None}).sealed()
+    with pytest.raises(PlanRefusedError, match=r"is for 'gpu' .* computes on 'cpu'"):
+        PlanRunner(changed, machine(store), device=some_device())
 
 
 def test_a_plan_that_reads_elsewhere_is_refused(store: ShardStore) -> None:

@@ -144,3 +144,27 @@ def test_a_shard_the_store_lacks_is_refused(
 ) -> None:
     with pytest.raises(StoreError, match=rf"got layer {place[0]}, slice {place[1]} at {place[2]}"):
         ShardStore.open(written.folder).range_of(*place)
+
+
+@pytest.mark.parametrize("field", ["vocabulary", "maximum_positions", "token_types"])
+def test_resident_tensors_of_another_shape_are_refused(written: WrittenStore, field: str) -> None:
+    index = written.manifest.store
+    assert index is not None
+    architecture = index.architecture.model_copy(update={field: 3})
+    changed = index.model_copy(update={"architecture": architecture})
+    manifest = written.manifest.model_copy(update={"store": changed, "digest": None}).sealed()
+    (written.folder / "manifest.json").write_text(manifest.to_json())
+    with pytest.raises(StoreError, match=r"embeddings\.\w+ must have shape \(3, 24\), got"):
+        ShardStore.open(written.folder)
+
+
+def test_a_missing_resident_tensor_is_named(tmp_path: Path) -> None:
+    written = write_store(tmp_path, head="cls_embedding", labels=[])
+    index = written.manifest.store
+    assert index is not None
+    architecture = index.architecture.model_copy(update={"head": "classifier"})
+    changed = index.model_copy(update={"architecture": architecture})
+    manifest = written.manifest.model_copy(update={"store": changed, "digest": None}).sealed()
+    (written.folder / "manifest.json").write_text(manifest.to_json())
+    with pytest.raises(StoreError, match=r"head.dense.weight must have shape .* got None"):
+        ShardStore.open(written.folder)
