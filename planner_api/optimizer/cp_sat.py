@@ -64,6 +64,8 @@ def run(model: CpModel, effort: Effort, *, absolute_gap: float = 0.0) -> Outcome
     from ortools.sat.python import cp_model  # noqa: PLC0415 - takes a second to import
 
     solver = cp_model.CpSolver()
+    # Its handler would replace the program's, and leave none behind when the solve ends.
+    solver.parameters.catch_sigint_signal = False
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = effort.seed % 2**31
     solver.parameters.max_deterministic_time = max(0.0, effort.deterministic_time)
