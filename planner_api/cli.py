@@ -12,8 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-BAD_INPUT = 2
-INTERRUPTED = 130
+from planner_api.commands.exit_codes import ExitCode
 
 app = typer.Typer(
     help="Plan, prove, simulate and serve transformer inference streamed from flash.",
@@ -44,13 +43,13 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(INTERRUPTED)
+        sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:
         message = mendable(error)
         if message is None:
             raise
         print(f"shardstream: {message}", file=sys.stderr)  # noqa: T201 - the one line of an error
-        sys.exit(BAD_INPUT)
+        sys.exit(ExitCode.BAD_INPUT)
 
 
 def mendable(error: Exception) -> str | None:

@@ -1,8 +1,6 @@
-"""Which failures are the user's to mend, and how a command ends."""
+"""Which failures are the user's to mend, and how they are said."""
 
 from __future__ import annotations
-
-from enum import IntEnum
 
 from plan_contracts import ContractError
 from planner_api.errors import ShardstreamError
@@ -10,16 +8,6 @@ from shard_builder.errors import BuilderError
 from shard_runtime.errors import ShardRuntimeError
 
 MENDABLE = (ContractError, ShardstreamError, BuilderError, ShardRuntimeError, OSError)
-
-
-class ExitCode(IntEnum):
-    """How a command ends; an answer, infeasible too, is DONE."""
-
-    DONE = 0
-    UNEXPECTED = 1
-    BAD_INPUT = 2
-    NO_PLAN = 3
-    INTERRUPTED = 130
 
 
 def one_line(error: Exception) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from planner_api.commands.failures import ExitCode
+from planner_api.commands.exit_codes import ExitCode
 from planner_api.commands.outputs import write_whole
 from planner_api.commands.tables import in_bytes, milliseconds, score
 from planner_api.services.inverse import least_that_reaches

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from plan_contracts import PlanResponse
-from planner_api.commands.failures import ExitCode
+from planner_api.commands.exit_codes import ExitCode
 from planner_api.commands.inputs import local_registry, lookup_in, read_request
 from planner_api.commands.outputs import write_whole
 from planner_api.commands.tables import show_response
