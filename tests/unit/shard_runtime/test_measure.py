@@ -168,7 +168,7 @@ def test_a_measured_profile_covers_what_the_store_offers(store: ShardStore) -> N
     assert lines[0] == "round 0 of 3 (warm-up)"
 
 
-@pytest.mark.parametrize("bits", [2, 32])
+@pytest.mark.parametrize("bits", [2, 3, 6, 32])
 def test_no_run_holds_more_than_the_measured_activations_allow(
     store: ShardStore, bits: int
 ) -> None:

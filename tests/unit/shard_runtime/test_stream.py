@@ -52,10 +52,11 @@ def test_a_layer_s_shards_arrive_by_slice() -> None:
 
 def test_the_first_read_never_earns_credit_for_the_time_before() -> None:
     storage = Storage()
-    with stream_from(storage, None) as stream:
-        stream.begin()
+    stream = stream_from(storage, None)
+    stream.begin()
+    with stream:
         stream.wait(0)
-    assert storage.asked.index("idle") < storage.asked.index((0, 0))
+    assert storage.asked[:2] == ["idle", (0, 0)]
 
 
 @pytest.mark.parametrize(("read_ahead", "allowed"), [(0, 1), (1, 2), (None, 3)])
