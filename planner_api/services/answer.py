@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from planner_api.optimizer.exact import solve_exact
 from planner_api.optimizer.infeasibility import explain
 from planner_api.optimizer.policies import BASELINES, run_policy
 from planner_api.optimizer.problem import build_problem
+from planner_api.optimizer.search import solve
 from planner_api.optimizer.solution import Solution
 from planner_api.optimizer.table_bound import table_bounds, table_pair_bounds
 from planner_api.services.quantile import keeps_to_quantile, solve_at_quantile, why_not
@@ -62,15 +65,10 @@ def _answer_at_quantile(problem: Problem) -> Answer:
 
 
 def _solve(problem: Problem) -> Solution:
-    options = problem.inputs.options
-    if options.policy == "optimal":
-        return solve_exact(
-            problem,
-            max_relative_gap=options.max_relative_gap,
-            wall_limit_s=options.time_limit_ms / 1000,
-            seed=options.seed,
-        )
-    candidate = run_policy(problem, options.policy)
+    policy = problem.inputs.options.policy
+    if policy == "optimal":
+        return _optimal(problem)
+    candidate = run_policy(problem, policy)
     feasible = candidate is not None and candidate.evaluation.feasible
     bounds = table_bounds(problem)
     return Solution(
@@ -79,6 +77,24 @@ def _solve(problem: Problem) -> Solution:
         upper_bound=float(bounds.max()),
         truncated=False,
         shadow_prices=None,
+    )
+
+
+def _optimal(problem: Problem) -> Solution:
+    """The certified search within the time limit; any plan at all where it found none."""
+    options = problem.inputs.options
+    limit_s = options.time_limit_ms / 1000
+    expires = time.monotonic() + limit_s
+    found = solve(
+        problem, cancelled=lambda: False, clock_expired=lambda: time.monotonic() >= expires
+    )
+    if found.candidate is not None or found.upper_bound == -math.inf:
+        return found
+    any_plan = solve_exact(problem, max_relative_gap=1.0, wall_limit_s=limit_s, seed=options.seed)
+    return replace(
+        found,
+        candidate=any_plan.candidate,
+        truncated=found.truncated or any_plan.truncated,
     )
 
 

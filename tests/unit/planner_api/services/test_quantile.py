@@ -142,7 +142,7 @@ def test_the_answer_to_a_quantile_is_simulated_and_never_worse_than_a_baseline()
 def test_the_certificate_of_a_quantile_counts_what_it_costs() -> None:
     certificate = answer(e2().inputs).response.certificate
     assert certificate is not None
-    assert certificate.upper_bound == 118
+    assert certificate.upper_bound == pytest.approx(118)
     assert certificate.relative_gap > 0
 
 
