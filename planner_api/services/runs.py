@@ -126,7 +126,8 @@ def busy_us(spans: Iterable[Span], kind: str) -> int:
 
 def _layers(plan: Plan, trace: RunTrace) -> Iterable[ComparedLayer]:
     for layer, predicted in enumerate(plan.predicted.layers):
-        ends = [s.end_us for s in trace.spans if s.kind == "compute" and s.layer == layer]
+        computed = [s for s in trace.spans if s.kind == "compute" and s.layer == layer]
+        ends = [s.end_us for s in computed if s.slices]  # embeddings and head have none
         if ends:
             end = _times(max(ends), predicted.compute_end_us)
             yield ComparedLayer(layer=layer, compute_end=end)
