@@ -4,23 +4,9 @@ import os
 
 import pytest
 
+from pool_tasks import blas_threads, fail_at_2, square
 from shard_builder.errors import BuilderError
-from shard_builder.process_pool import THREAD_COUNT_VARIABLES, worker_pool
-
-
-def square(number: int) -> int:
-    return number * number
-
-
-def blas_threads(_: int) -> list[str | None]:
-    return [os.environ.get(name) for name in THREAD_COUNT_VARIABLES]
-
-
-def fail_at_2(number: int) -> int:
-    if number == 2:
-        message = "two"
-        raise ValueError(message)
-    return number
+from shard_builder.process_pool import worker_pool
 
 
 @pytest.mark.parametrize("workers", [1, 2])
