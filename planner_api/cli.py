@@ -1,8 +1,9 @@
 """`shardstream`: the commands and their options; what they do stands in planner_api/commands.
 
 Exit codes: 0 done (an infeasible request has an answer too), 2 bad input, 3 no plan to write to
-`--out`, 130 interrupted, 1 anything unexpected. Each command imports what it needs when it runs,
-so that help comes at once.
+`--out`, 130 interrupted, 1 anything unexpected; `verify` ends with 0 if the response is verified
+and with 1 if it is refused or a part of its proof rests on a solver's word. Each command imports
+what it needs when it runs, so that help comes at once.
 """
 
 import sys
@@ -133,6 +134,29 @@ def plan(
 
     given = given_documents(device=device, model=model, importance=importance)
     raise typer.Exit(run(request, given=given, database=database, as_json=as_json, out=out))
+
+
+@app.command()
+def verify(
+    request: RequestArgument,
+    response: Annotated[
+        Path, typer.Argument(metavar="RESPONSE", help="A PlanResponse as JSON, of that request.")
+    ],
+    device: DeviceOption = None,
+    model: ModelOption = None,
+    importance: TableOption = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a response without the optimiser: plan, times, bytes, score and every bound.
+
+    Ends with 0 if it is verified, with 1 if it is refused or not proven.
+    """
+    from planner_api.commands.inputs import given_documents
+    from planner_api.commands.verify import verify_response as run
+
+    given = given_documents(device=device, model=model, importance=importance)
+    raise typer.Exit(run(request, response, given=given, database=database, as_json=as_json))
 
 
 @app.command()

@@ -1,0 +1,141 @@
+"""Upper bounds of pairs, recomputed: from the table alone, and from a certificate's multipliers.
+
+PLANNING, "Bound by layers": for any non-negative prices of the limits, the worth of the limits
+and each layer's best choice of shards at these prices bound the score of every plan.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from plan_contracts import PairBound
+    from planner_api.verify.documents import Numbers
+    from planner_api.verify.findings import Messages
+
+NEGATIVE_ROUNDING = 1e-12
+"""A flow that follows by conservation may be negative by this part of the whole."""
+
+
+class Flows(NamedTuple):
+    """Prices per microsecond as a flow from the start to the last layer's end; (depth,) each.
+
+    Over the arcs of C_n's longest path: reads_to_compute F_l -> C_l, reads F_(l-1) -> F_l,
+    compute C_(l-1) -> C_l, freed C_(l-1-r) -> F_l.
+    """
+
+    reads_to_compute: NDArray[np.float64]
+    reads: NDArray[np.float64]
+    compute: NDArray[np.float64]
+    freed: NDArray[np.float64]
+
+
+def table_bounds(numbers: Numbers) -> dict[tuple[int, int], float]:
+    """By pair: the score if every shard came at its best bitwidth, limits forgotten."""
+    best = np.where(numbers.allowed, numbers.gain, -np.inf).max(axis=2)
+    if not numbers.is_prefix:
+        best = np.take_along_axis(best, _by_worth(best, numbers.pinned), axis=1)
+    sums = best.cumsum(axis=1).cumsum(axis=0)
+    return {
+        (n, m): float(numbers.base[n - 1, m - 1] + numbers.scale[n - 1, m - 1] * sums[n - 1, m - 1])
+        for n, m in numbers.pairs
+    }
+
+
+def holds_no_plan(numbers: Numbers, depth: int, width: int) -> bool:
+    """Whether a pair is plainly empty.
+
+    Its compute and fastest decode take too long, or a layer lacks slices with a usable state.
+    """
+    step = int(numbers.layer_us[width - 1]) + width * int(numbers.decode_us.min())
+    usable = np.where(numbers.usable[:depth].any(axis=2), 0.0, -np.inf)
+    return depth * step > numbers.latency_us or _sum_of_best(numbers, usable, width) == -np.inf
+
+
+def wrong_multipliers(numbers: Numbers, bound: PairBound) -> Messages:
+    """Why the multipliers of a bound are none: each must be a price, and time's a flow."""
+    ahead = numbers.documents.target.read_ahead_layers
+    for name in ("path", "buffer", "memory"):
+        prices: tuple[float, ...] | None = getattr(bound, name)
+        if prices is not None and len(prices) != bound.depth:
+            yield f"{name} must have one price a layer, {bound.depth}, got {len(prices)}"
+            return
+        if min(prices or (0.0,)) < 0:
+            yield f"{name} must not be negative, got {min(prices or ())}"
+    if bound.preload < 0:
+        yield f"preload must not be negative, got {bound.preload}"
+    if bound.buffer is not None and ahead is None:
+        yield "buffer must be null without a read-ahead limit"
+        return
+    if ahead is not None and any((bound.buffer or ())[: ahead + 1]):
+        yield f"buffer must be 0 in layers 0..{ahead}, whose reads wait for no layer"
+        return
+    flows = flows_of(numbers, bound)
+    least = min(float(flows.reads.min()), float(flows.compute.min()))
+    if least < -NEGATIVE_ROUNDING * abs(float(flows.reads[0])):
+        yield f"flows from path and buffer by conservation must not be negative, got {least}"
+
+
+def flows_of(numbers: Numbers, bound: PairBound) -> Flows:
+    """The flows of a bound: those stored, and by conservation at every F_l and C_l the others."""
+    path = np.array(bound.path, dtype=np.float64)
+    freed = np.zeros_like(path) if bound.buffer is None else np.array(bound.buffer)
+    ahead = numbers.documents.target.read_ahead_layers
+    reads, compute = np.zeros(bound.depth + 1), np.zeros(bound.depth)
+    for layer in reversed(range(bound.depth)):
+        reads[layer] = reads[layer + 1] + path[layer] - freed[layer]
+    for layer in range(1, bound.depth):
+        waiting = layer + ahead if ahead is not None else bound.depth
+        sent_back = freed[waiting] if waiting < bound.depth else 0.0
+        compute[layer] = compute[layer - 1] + path[layer - 1] - sent_back
+    return Flows(reads_to_compute=path, reads=reads[:-1], compute=compute, freed=freed)
+
+
+def lagrangian_bound(numbers: Numbers, bound: PairBound) -> float:
+    """U(n, m) of the stored multipliers: no plan of the pair scores more."""
+    documents = numbers.documents
+    n, m = bound.depth, bound.width
+    flows = flows_of(numbers, bound)
+    into_reads = flows.reads + flows.freed
+    into_compute = flows.compute + flows.reads_to_compute
+    memory = np.zeros(n) if bound.memory is None else np.array(bound.memory)
+    windows = _windows(memory, documents.target.read_ahead_layers)
+    limits = (
+        flows.reads[0] * numbers.latency_us
+        - into_compute.sum() * numbers.layer_us[m - 1]
+        + bound.preload * documents.target.preload_bytes
+        + memory.sum() * (documents.memory_bytes - documents.spent_bytes(m))
+    )
+    per_byte = np.where(numbers.preloaded, bound.preload + memory.sum(), windows[:, None])
+    cost = (
+        into_reads[:, None, None] * numbers.read_us[:n]
+        + into_compute[:, None, None] * numbers.decode_us
+        + per_byte[:, None, :] * numbers.size_bytes[:n]
+    )
+    gain = numbers.scale[n - 1, m - 1] * numbers.gain[:n]
+    worth = np.where(numbers.usable[:n], gain - cost, -np.inf).max(axis=2)
+    return float(numbers.base[n - 1, m - 1] + limits + _sum_of_best(numbers, worth, m))
+
+
+def _windows(memory: NDArray[np.float64], ahead: int | None) -> NDArray[np.float64]:
+    """By layer, the price of the windows k..k+r that its streamed shards are in memory with."""
+    reach = len(memory) if ahead is None else ahead
+    first = [max(0, layer - reach) for layer in range(len(memory))]
+    return np.array([memory[low : layer + 1].sum() for layer, low in enumerate(first)])
+
+
+def _sum_of_best(numbers: Numbers, worth: NDArray[np.float64], width: int) -> float:
+    """Of each layer the pinned slices and the best of the others, `width` in all, summed."""
+    if numbers.is_prefix:
+        return float(worth[:, :width].sum())
+    first = _by_worth(worth, numbers.pinned[: len(worth)])[:, :width]
+    return float(np.take_along_axis(worth, first, axis=1).sum())
+
+
+def _by_worth(worth: NDArray[np.float64], pinned: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(layers, M): each layer's slices, pinned ones first, then the most worth."""
+    return np.argsort(np.where(pinned, -np.inf, -worth), axis=1)

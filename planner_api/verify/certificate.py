@@ -1,0 +1,141 @@
+"""A certificate against the documents: every bound of it, recomputed from its multipliers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner_api.verify.bounds import (
+    holds_no_plan,
+    lagrangian_bound,
+    table_bounds,
+    wrong_multipliers,
+)
+from planner_api.verify.exhaustion import best_score
+from planner_api.verify.findings import ROUNDING, Finding, differing, same_score, straying
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from plan_contracts import Certificate, PairBound
+    from planner_api.verify.documents import Numbers
+    from planner_api.verify.findings import Messages
+
+SOLVER = "solver's bounds"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Claim:
+    """A certificate and the request it is about; `table`: the table bound of every pair."""
+
+    numbers: Numbers
+    certificate: Certificate
+    table: dict[tuple[int, int], float]
+    span: float
+
+
+def claim_of(numbers: Numbers, certificate: Certificate) -> Claim:
+    """The certificate beside the bounds and the range of scores that the table gives."""
+    table = table_bounds(numbers)
+    least = min(float(numbers.base[n - 1, m - 1]) for n, m in table)
+    return Claim(
+        numbers=numbers,
+        certificate=certificate,
+        table=table,
+        span=max(table.values()) - least,
+    )
+
+
+def check_seal(claim: Claim) -> Messages:
+    """The digest of the certificate's own numbers."""
+    certificate = claim.certificate
+    yield from differing("digest", certificate.digest, certificate.computed_digest())
+
+
+def check_pairs(claim: Claim) -> Messages:
+    """One bound for every allowed pair, and no other."""
+    counts = Counter((bound.depth, bound.width) for bound in claim.certificate.bounds)
+    for pair in sorted(claim.table.keys() - counts.keys()):
+        yield f"depth {pair[0]}, width {pair[1]} must have a bound, has none"
+    for pair, count in sorted(counts.items()):
+        if pair not in claim.table:
+            yield f"depth {pair[0]}, width {pair[1]} must have no bound, is no allowed pair"
+        elif count > 1:
+            yield f"depth {pair[0]}, width {pair[1]} must have one bound, got {count}"
+
+
+def check_bounds(claim: Claim) -> Messages:
+    """Every bound of the kinds `table` and `lagrangian`, recomputed."""
+    for bound in claim.certificate.bounds:
+        if (bound.depth, bound.width) in claim.table:
+            for message in _check_bound(claim, bound):
+                yield f"depth {bound.depth}, width {bound.width}: {message}"
+
+
+def _check_bound(claim: Claim, bound: PairBound) -> Messages:
+    table = claim.table[bound.depth, bound.width]
+    if bound.kind == "lagrangian":
+        wrong = list(wrong_multipliers(claim.numbers, bound))
+        yield from wrong
+        if not wrong:
+            due = lagrangian_bound(claim.numbers, bound)
+            yield from straying("upper_bound", bound.upper_bound, due, claim.span)
+    elif bound.path or bound.buffer or bound.memory or bound.preload:
+        yield f"a bound of kind {bound.kind} must have no multipliers"
+    elif bound.kind == "table":
+        yield from straying("upper_bound", bound.upper_bound, table, claim.span)
+    elif bound.upper_bound > table and not same_score(bound.upper_bound, table, claim.span):
+        yield f"a solver's bound must be at most the table's {table!r}, got {bound.upper_bound!r}"
+
+
+def solver_findings(claim: Claim) -> Iterator[Finding]:
+    """Bounds that nothing but a solver's word stands for: below what the table gives.
+
+    Small pairs are gone through plan by plan; of larger ones the bound stays unproven.
+    """
+    for bound in claim.certificate.bounds:
+        pair = bound.depth, bound.width
+        if bound.kind != "solver" or bound.upper_bound >= claim.table.get(pair, -math.inf):
+            continue
+        best = best_score(claim.numbers, *pair, above=bound.upper_bound)
+        where = f"depth {bound.depth}, width {bound.width}"
+        if best is None:
+            message = (
+                f"{where}: {bound.upper_bound!r} is the word of a solver, and there are too many "
+                f"plans to go through; the table proves {claim.table[pair]!r}"
+            )
+            yield Finding(check=SOLVER, message=message, severity="unproven")
+        elif not same_score(best, bound.upper_bound, claim.span):
+            message = f"{where}: a plan scores {best!r}, more than {bound.upper_bound!r}"
+            yield Finding(check=SOLVER, message=message)
+
+
+def check_summary(claim: Claim) -> Messages:
+    """Range, the largest bound of all pairs that may hold a plan, and the gap."""
+    stated = claim.certificate
+    yield from straying("range", stated.range, claim.span, claim.span)
+    bounds = [bound.upper_bound for bound in stated.bounds if _may_hold_plans(claim, bound)]
+    due = max([stated.objective, *bounds])
+    yield from differing("upper_bound", stated.upper_bound, due)
+    gap = (stated.upper_bound - stated.objective) / stated.range if stated.range > 0 else 0.0
+    yield from differing("relative_gap", stated.relative_gap, gap if gap > ROUNDING else 0.0)
+
+
+def _may_hold_plans(claim: Claim, bound: PairBound) -> bool:
+    """False for pairs too slow or too narrow, and where a bound lies below the pair's base."""
+    if (bound.depth, bound.width) not in claim.table:
+        return False
+    least = float(claim.numbers.base[bound.depth - 1, bound.width - 1]) - ROUNDING * claim.span
+    if bound.upper_bound < least:
+        return False
+    return not holds_no_plan(claim.numbers, bound.depth, bound.width)
+
+
+CHECKS: dict[str, Callable[[Claim], Messages]] = {
+    "certificate's digest": check_seal,
+    "pairs": check_pairs,
+    "bounds": check_bounds,
+    "range and gap": check_summary,
+}
