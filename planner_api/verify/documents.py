@@ -61,7 +61,7 @@ class Numbers:
 
     Axes: layer (N), slice (M), state (K): each usable bitwidth streamed, then each preloaded.
     gain, read_us, size_bytes, allowed, usable: (N, M, K); decode_us, preloaded: (K,).
-    allowed: by pins and forbids; usable: those that fit the preload buffer too. pinned: (N, M).
+    allowed: by pins and forbids; usable: those, and no preload without a buffer. pinned: (N, M).
     layer_us: (M,), base, scale: (N, M), by depth - 1 and width - 1. latency_us: what the target
     leaves for the layers.
     """
@@ -97,7 +97,6 @@ def numbers_of(documents: Documents) -> Numbers:
     preloaded = np.repeat((False, True), len(bits))
     read_us = np.vectorize(documents.device.storage.read_us, otypes=[np.int64])
     allowed, pinned = _ruled(documents, bits, preloaded)
-    fits = ~preloaded | ((sizes <= target.preload_bytes) & (target.preload_bytes > 0))
     covered = [compute.covers_width(m) for m in range(1, model.slices + 1)]
     gains = [documents.importance.gain[b] for b in bits * 2]
     available: NDArray[np.bool_] = np.any(allowed, axis=(2,))
@@ -118,7 +117,7 @@ def numbers_of(documents: Documents) -> Numbers:
         decode_us=np.array([compute.decode_us(b) for b in bits * 2], dtype=np.int64),
         preloaded=preloaded,
         allowed=allowed,
-        usable=allowed & fits,
+        usable=allowed & (~preloaded | (target.preload_bytes > 0)),
         pinned=pinned,
         layer_us=np.array(
             [compute.layer_compute_us(m) if ok else -1 for m, ok in enumerate(covered, 1)]
