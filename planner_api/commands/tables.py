@@ -41,11 +41,13 @@ def score(value: float | None) -> str:
 
 def show_response(console: Console, response: PlanResponse) -> None:
     """Status, plan, certificate, simulation, baselines, and why not."""
-    console.print(f"[bold]{response.status.replace('_', ' ')}[/bold]")
+    plan = response.plan
+    status = response.status.replace("_", " ")
+    console.print(f"[bold]{status}[/bold]{f' {plan.id}' if plan else ''}", soft_wrap=True)
     if response.infeasibility is not None:
         console.print(escape(response.infeasibility.message))
     facts = [
-        *_of_plan(response.plan, response),
+        *_of_plan(plan, response),
         *_of_simulation(response.simulation),
         *_of_proof(response),
     ]
@@ -62,7 +64,6 @@ def _of_plan(plan: Plan | None, response: PlanResponse) -> Iterable[tuple[str, s
     if plan is None:
         return
     summary = summary_of(plan, response.status)
-    yield "plan", summary.id
     yield "model on device", escape(f"{plan.model} on {plan.device}")
     yield "depth x width", f"{plan.depth} x {plan.width}"
     yield "mean bits", f"{summary.mean_bits:.2f}"
@@ -72,6 +73,8 @@ def _of_plan(plan: Plan | None, response: PlanResponse) -> Iterable[tuple[str, s
     yield "target latency", milliseconds(plan.target.latency_us)
     yield "predicted latency", milliseconds(plan.predicted.latency_us)
     yield "predicted score", score(plan.predicted.objective)
+    if plan.provenance.truncated:
+        yield "search", "cut short by the time limit"
 
 
 def _of_simulation(simulation: SimulationSummary | None) -> Iterable[tuple[str, str]]:
@@ -96,8 +99,8 @@ def _of_proof(response: PlanResponse) -> Iterable[tuple[str, str]]:
 
 def show_simulation(console: Console, plan: Plan, simulation: SimulationSummary) -> None:
     """What the simulator says of a plan, beside what the planner predicted."""
+    console.print(f"plan {plan.id}", soft_wrap=True)
     facts = [
-        ("plan", plan.id or ""),
         ("predicted latency", milliseconds(plan.predicted.latency_us)),
         *_of_simulation(simulation),
         ("target latency", milliseconds(plan.target.latency_us)),
