@@ -237,6 +237,20 @@ def _meet_deadline(formulation: Formulation) -> None:
             model.add(computes[layer] >= computes[layer - 1] + step_us)
         if problem.read_ahead is not None and layer > problem.read_ahead:
             model.add(reads[layer] >= computes[layer - 1 - problem.read_ahead] + read_us)
+    _add_paths(formulation)
+
+
+def _add_paths(formulation: Formulation) -> None:
+    """The PATH rows, which follow from the recursion: stated, they make proofs far shorter.
+
+    They hold under a read-ahead limit too, which only lengthens the longest path.
+    """
+    layers = range(formulation.layers)
+    reads = [formulation.read_us(layer) for layer in layers]
+    steps = [formulation.step_us(layer) for layer in layers]
+    for layer in layers:
+        path = sum(reads[: layer + 1]) + sum(steps[layer:])
+        formulation.model.add(formulation.finish_us >= path)
 
 
 def _fit_memory(formulation: Formulation) -> None:
