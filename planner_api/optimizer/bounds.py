@@ -8,7 +8,7 @@ layers"). Any non-negative prices will do: nothing here depends on how they were
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -71,13 +71,22 @@ def best_by_width(problem: Problem, values: NDArray[np.float64]) -> NDArray[np.f
     return best.cumsum(axis=1).sum(axis=0)
 
 
-def lagrangian_bound(pair: Pair, bound: float, own: Multipliers) -> PairBound:
-    """A bound as it stands in a certificate; `own` are the multipliers in the pair's score."""
+def lagrangian_bound(
+    pair: Pair,
+    bound: float,
+    own: Multipliers,
+    kind: Literal["lagrangian", "solver"] = "lagrangian",
+) -> PairBound:
+    """A bound as it stands in a certificate; `own` are the multipliers in the pair's score.
+
+    Beside a solver's bound they say where to look: at these prices few plans are left that could
+    score more than it.
+    """
     return PairBound(
         depth=pair.depth,
         width=pair.width,
         upper_bound=bound,
-        kind="lagrangian",
+        kind=kind,
         path=tuple(own.path.tolist()),
         buffer=None if own.buffer is None else tuple(own.buffer.tolist()),
         memory=None if own.memory is None else tuple(own.memory.tolist()),

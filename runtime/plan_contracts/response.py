@@ -28,7 +28,8 @@ class PairBound(Part):
     non-negative multipliers `path` (one a layer; with a read-ahead limit the flow from reads to
     compute), `buffer` (with a read-ahead limit: the flow from the compute of layer l-w to the
     reads of layer l, one a layer), `memory` (one a layer, per byte) and `preload` (per byte).
-    See PLANNING, "Bound by layers". `solver`: the bound is the word of a solver.
+    See PLANNING, "Bound by layers". `solver`: the bound is the word of a solver; its multipliers
+    leave few plans that could score more, so that these can be gone through.
     """
 
     depth: Positive
