@@ -16,7 +16,6 @@ import typer
 from planner_api.commands.exit_codes import ExitCode
 
 app = typer.Typer(
-    help="Plan, prove, simulate and serve transformer inference streamed from flash.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,6 +38,24 @@ Workers = Annotated[int, typer.Option(min=1, help="Processes to work with.")]
 TableOption = Annotated[str | None, typer.Option(help="Importance table instead: file or name.")]
 
 
+def _print_version(value: bool) -> None:
+    if value:
+        from plan_contracts import __version__
+
+        print(__version__)  # noqa: T201 - the output
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Plan, prove, simulate and serve transformer inference streamed from flash."""
+    del version  # its callback has ended the program
+
+
 def main() -> None:
     """Run a command; ends the process with its exit code."""
     try:
@@ -49,14 +66,15 @@ def main() -> None:
         message = mendable(error)
         if message is None:
             raise
-        print(f"shardstream: {message}", file=sys.stderr)  # noqa: T201 - the one line of an error
+        if message:  # a command without arguments has printed its help instead
+            print(f"shardstream: {message}", file=sys.stderr)  # noqa: T201 - the line of an error
         sys.exit(ExitCode.BAD_INPUT)
 
 
 def mendable(error: Exception) -> str | None:
     """What the user can mend, in one line; None for an error of ours."""
-    if isinstance(error, typer.BadParameter.__base__ or typer.BadParameter):
-        return " ".join(str(error).split())
+    if isinstance(error, typer.TyperException):
+        return " ".join(error.format_message().split())
     from planner_api.commands.failures import MENDABLE, one_line
 
     return one_line(error) if isinstance(error, MENDABLE) else None

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from builders import e1_json
-from plan_contracts import Plan, PlanResponse
-from planner_api.cli import main
+from command_line import shardstream
+from plan_contracts import Plan, PlanResponse, __version__
 from service import database_url
 
 if TYPE_CHECKING:
@@ -22,26 +20,6 @@ if TYPE_CHECKING:
 
 DONE, BAD_INPUT, NO_PLAN = 0, 2, 3
 NOWHERE = "sha256:" + "0" * 64
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def shardstream(*arguments: object, given: str = "") -> Done:
-    """Run a command in this process: starting another one costs seconds of imports."""
-    with pytest.MonkeyPatch.context() as patch:
-        out, err = io.StringIO(), io.StringIO()
-        patch.setattr(sys, "argv", ["shardstream", *map(str, arguments)])
-        patch.setattr(sys, "stdin", io.StringIO(given))
-        patch.setattr(sys, "stdout", out)
-        patch.setattr(sys, "stderr", err)
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def written(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
@@ -185,6 +163,19 @@ def test_what_cannot_be_done_ends_with_2_and_one_line(arguments: tuple[str, ...]
     assert (done.returncode, done.stdout) == (BAD_INPUT, "")
     assert done.stderr.startswith("shardstream: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_version_is_printed() -> None:
+    done = shardstream("--version")
+    assert (done.returncode, done.stdout) == (DONE, f"{__version__}\n")
+
+
+@pytest.mark.parametrize("command", [(), ("device",)])
+def test_a_command_without_arguments_prints_help_and_no_error(command: tuple[str, ...]) -> None:
+    done = shardstream(*command)
+    assert done.returncode == BAD_INPUT
+    assert "Usage: " in done.stdout
+    assert done.stderr == ""
 
 
 def test_a_plan_of_another_model_is_not_simulated(tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""From a checkpoint to a simulated plan by commands alone; long ones can be interrupted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checkpoints import TINY, write_checkpoint
+from command_line import shardstream
+from plan_contracts import ImportanceTable, ModelManifest, Plan
+from planner_api.commands import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LENGTH = 8
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    checkpoint = write_checkpoint(tmp_path / "tiny")
+    done = shardstream(
+        "build", checkpoint, "--out", tmp_path / "store", "--bitwidths", 2, "--bitwidths", 32
+    )
+    assert (done.returncode, "2 layers x 3 slices" in done.stdout) == (0, True)
+    return tmp_path / "store"
+
+
+def text(folder: Path) -> Path:
+    file = folder / "sentences.txt"
+    file.write_text("w5 w6 w7\nw8 w9\nw10 w11 w12 w13\nw14\n")
+    return file
+
+
+def profile(store: Path) -> list[object]:
+    table = store.parent / "table.json"
+    sentences = text(store.parent)
+    return [
+        "profile-importance",
+        store,
+        "--out",
+        table,
+        "--text",
+        sentences,
+        "--sequence-length",
+        LENGTH,
+    ]
+
+
+def device(folder: Path) -> Path:
+    compute: dict[str, Any] = {
+        "target": "cpu",
+        "geometry": {"hidden": TINY.hidden, "heads": TINY.heads, "ffn": TINY.ffn},
+        "sequence_length": LENGTH,
+        "layer_us": {"1": 100, "3": 200},
+        "shard_decode_us": {"2": 10, "32": 0},
+    }
+    document = {
+        "name": "bench",
+        "provenance": {"kind": "synthetic", "source": "hand-made", "date": "2026-11-21"},
+        "memory_bytes": 1_000_000,
+        "storage": {"bandwidth_bytes_per_s": 10_000_000},
+        "compute": [compute],
+    }
+    file = folder / "device.json"
+    file.write_text(json.dumps(document))
+    return file
+
+
+def test_a_checkpoint_becomes_a_plan_that_simulates(store: Path) -> None:
+    folder = store.parent
+    assert shardstream(*profile(store)).returncode == 0
+    request = folder / "request.json"
+    request.write_text(json.dumps({"target": {"latency_us": 2000, "sequence_length": LENGTH}}))
+    documents = ("--device", device(folder), "--model", store)
+    out = folder / "plan.json"
+    planned = shardstream(
+        "plan", request, *documents, "--importance", folder / "table.json", "--out", out
+    )
+    assert planned.returncode == 0
+    simulated = shardstream("simulate", out, *documents, "--json")
+    plan = Plan.from_file(out)
+    assert json.loads(simulated.stdout)["latency_us"] == plan.predicted.latency_us
+    assert all(read.sha256 for read in (*plan.reads, *plan.preload_reads))
+
+
+def test_a_store_offers_the_bitwidths_asked_for(store: Path) -> None:
+    assert ModelManifest.from_file(store / "manifest.json").bitwidths == (2, 32)
+
+
+def test_progress_goes_to_stderr(store: Path) -> None:
+    done = shardstream(*profile(store))
+    assert "measurements" in done.stderr
+    assert "measurements" not in done.stdout
+
+
+def interrupting_after(steps: int) -> Callable[..., ImportanceTable]:
+    """The profile function, with Ctrl-C pressed after some measurements."""
+
+    def profile_and_stop(*arguments: Any, progress: Any, **options: Any) -> ImportanceTable:  # noqa: ANN401 - passed on
+        def stop(done: int, total: int) -> None:
+            progress(done, total)
+            if done == steps:
+                raise KeyboardInterrupt
+
+        return original(*arguments, progress=stop, **options)
+
+    original = build.profile
+    return profile_and_stop
+
+
+def test_an_interrupted_profile_goes_on_to_the_same_table(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = store.parent / "table.json"
+    assert shardstream(*profile(store)).returncode == 0
+    whole = table.read_bytes()
+    table.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "profile", interrupting_after(5))
+        stopped = shardstream(*profile(store))
+    assert (stopped.returncode, table.exists()) == (130, False)
+    assert shardstream(*profile(store)).returncode == 0
+    assert table.read_bytes() == whole
+
+
+def test_an_interrupted_build_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    checkpoint = write_checkpoint(tmp_path / "tiny")
+    monkeypatch.setattr("shard_builder.store_writer.encode_layer", interrupt)
+    done = shardstream("build", checkpoint, "--out", tmp_path / "store")
+    assert done.returncode == 130
+    assert [file.name for file in tmp_path.iterdir()] == ["tiny"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--bitwidths", 7], "bitwidth must be one of"),
+        (["--workers", 0], "workers"),
+    ],
+)
+def test_a_wrong_option_of_build_is_named(tmp_path: Path, options: list[object], said: str) -> None:
+    checkpoint = write_checkpoint(tmp_path / "tiny")
+    done = shardstream("build", checkpoint, "--out", tmp_path / "store", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert not (tmp_path / "store").exists()
