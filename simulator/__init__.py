@@ -4,6 +4,7 @@ from simulator.conditions import Conditions, PageCache
 from simulator.plot import gantt
 from simulator.report import SimulationReport
 from simulator.run import execute, monte_carlo, simulate, simulate_with_buffer, summarise
+from simulator.session import Retention, Turn, run_session, session_latencies
 from simulator.speed import SpeedSchedule, shared_with
 from simulator.trace import chrome_trace, to_trace
 from simulator.workload import Deadlock
@@ -12,12 +13,16 @@ __all__ = [
     "Conditions",
     "Deadlock",
     "PageCache",
+    "Retention",
     "SimulationReport",
     "SpeedSchedule",
+    "Turn",
     "chrome_trace",
     "execute",
     "gantt",
     "monte_carlo",
+    "run_session",
+    "session_latencies",
     "shared_with",
     "simulate",
     "simulate_with_buffer",

@@ -40,7 +40,7 @@ def simulate(
     """
     work = workload_of(plan, device, model, conditions)
     durations = durations_of(plan, device, model)
-    return execute(work, _under(conditions, work, durations, runs=1, seed=seed).of_run(0))
+    return execute(work, under(conditions, work, durations, runs=1, seed=seed).of_run(0))
 
 
 def simulate_with_buffer(
@@ -55,7 +55,7 @@ def simulate_with_buffer(
 
 def execute(work: Workload, durations: Durations) -> SimulationReport:
     """One run of a workload that no byte limit can stop, in SimPy."""
-    return make_report(work, durations, _finished(run_pipeline(work, durations)))
+    return make_report(work, durations, finished(run_pipeline(work, durations)))
 
 
 def monte_carlo(  # noqa: PLR0913 - the three documents, and how to run them
@@ -76,7 +76,7 @@ def monte_carlo(  # noqa: PLR0913 - the three documents, and how to run them
         runs=runs,
         seed=seed,
     )
-    return _finished(recur(work, _under(conditions, work, samples, runs=runs, seed=seed))).done_us
+    return finished(recur(work, under(conditions, work, samples, runs=runs, seed=seed))).done_us
 
 
 def summarise(  # noqa: PLR0913 - the three documents, and how to run them
@@ -108,7 +108,7 @@ def summarise(  # noqa: PLR0913 - the three documents, and how to run them
     )
 
 
-def _under(
+def under(
     conditions: Conditions, work: Workload, durations: Durations, *, runs: int, seed: int
 ) -> Durations:
     """The durations with the hits of the page cache, if there is one.
@@ -127,7 +127,8 @@ def _under(
     return with_cache_hits(work, durations, conditions.page_cache, runs=runs, seed=seed)
 
 
-def _finished(outcome: Timeline | Deadlock) -> Timeline:
+def finished(outcome: Timeline | Deadlock) -> Timeline:
+    """The timeline of a workload that no byte limit can stop."""
     if isinstance(outcome, Timeline):
         return outcome
     raise RuntimeError(str(outcome))
