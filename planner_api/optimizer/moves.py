@@ -40,8 +40,10 @@ class Moves:
 
     def at(self, index: int) -> Change:
         """State, layer and place of a move by its flat index."""
-        state, layer, place = np.unravel_index(index, self.gained.shape)
-        return int(state), int(layer), int(place)
+        _, depth, width = self.gained.shape
+        row, place = divmod(index, width)
+        state, layer = divmod(row, depth)
+        return state, layer, place
 
     def upgrades(self, left: Headroom) -> list[int]:
         """Moves that gain and fit by themselves, most gain for its price first."""
