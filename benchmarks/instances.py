@@ -4,7 +4,7 @@ All randomness comes from the seed. What is assumed, and from where:
 
 - times: the layer times and shard read times of STI's table (Odroid-N2+, 12 slices, 32-bit
   layer read in 339.31 ms), stretched to other slice counts; storage speed between an eighth of
-  that and 1.4 times it; decode either free or 2 ms for a twelfth of a layer, nothing at 32 bit;
+  that and 1.4 times it; decode free, as in STI, or as measured for look-up tables;
 - gains: importance of a shard = importance of its layer x of its slice, both log-normal, spread
   so that the best shard is worth about ten times the median; a bitwidth brings the share of the
   2-bit quantisation error that it removes; under `any` the lowest bitwidth has a part of it;
@@ -45,7 +45,13 @@ LOWEST_SHARE = 0.3
 LAYER_IO_US_AT_32_BIT = 339_310
 FIXED_LAYER_US = 11_000
 FULL_LAYER_US = 95_000
-DECODE_US_PER_LAYER = 24_000
+SHARD_WEIGHTS_OF_12 = 589_824
+DECODE_NS_PER_WEIGHT = (
+    (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    (3.391, 3.391, 3.391, 3.391, 3.391, 0.0),
+    (0.25, 0.60, 0.38, 1.44, 1.12, 0.10),
+)
+"""Free; STI's 2 ms for a twelfth of a BERT-base layer; as measured for numpy look-up tables."""
 BANDWIDTH_BYTES_PER_S = 83_437_500
 LAYER_BYTES_AT_32_BIT = 28_311_552
 PRELOADED_LAYERS = (0, 1, 3)
@@ -135,13 +141,17 @@ def _least_width(size: Size) -> int:
 def _device(size: Size, random: Generator) -> DeviceProfile:
     widths = range(_least_width(size), size.slices + 1)
     per_slice = (FULL_LAYER_US - FIXED_LAYER_US) / size.slices
-    decode = int(random.choice((0, 1))) * DECODE_US_PER_LAYER // size.slices
+    weights = SHARD_WEIGHTS_OF_12 * 12 // size.slices
+    decode_us = {
+        b: round(nanoseconds * weights / 1000)
+        for b, nanoseconds in zip(BITS, DECODE_NS_PER_WEIGHT[random.integers(3)], strict=True)
+    }
     compute = Compute(
         target="cpu",
         geometry=_geometry(size),
         sequence_length=128,
         layer_us={m: FIXED_LAYER_US + round(per_slice * m) for m in widths},
-        shard_decode_us={**dict.fromkeys(BITS, decode), 32: 0},
+        shard_decode_us=decode_us,
     )
     speed = 2.0 ** random.uniform(-3, 0.5)
     return DeviceProfile(

@@ -59,8 +59,13 @@ def weighted(variables: Sequence[IntVar], coefficients: Sequence[int]) -> Linear
     )
 
 
-def run(model: CpModel, effort: Effort, *, absolute_gap: float = 0.0) -> Outcome:
-    """Solve with one worker and a fixed seed; stop early within the gap of the objective."""
+def run(
+    model: CpModel, effort: Effort, *, absolute_gap: float = 0.0, by_relaxation: bool = False
+) -> Outcome:
+    """Solve with one worker and a fixed seed; stop early within the gap of the objective.
+
+    by_relaxation: for knapsack-like models, where the linear relaxation proves most.
+    """
     from ortools.sat.python import cp_model  # noqa: PLC0415 - takes a second to import
 
     solver = cp_model.CpSolver()
@@ -74,6 +79,10 @@ def run(model: CpModel, effort: Effort, *, absolute_gap: float = 0.0) -> Outcome
     solver.parameters.relative_gap_limit = 0.0
     # With coefficients near 2^31, "linear inclusion: sparsify superset" cuts off optima (9.15).
     solver.parameters.presolve_inclusion_work_limit = 0
+    if by_relaxation:
+        solver.parameters.linearization_level = 2
+        solver.parameters.cp_model_probing_level = 0
+        solver.parameters.symmetry_level = 0
     code = solver.solve(model)
     found = code in {cp_model.OPTIMAL, cp_model.FEASIBLE}
     statuses: dict[cp_model.CpSolverStatus, Status] = {

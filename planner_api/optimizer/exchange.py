@@ -96,14 +96,15 @@ def _rows(model: PairModel, moves: Moves, looked_at: NDArray[np.intp], left: Hea
 def _gaining_pairs(
     moves: Moves, looked_at: NDArray[np.intp], rows: _Rows
 ) -> Iterator[tuple[int, int]]:
-    """Pairs of moves of two shards that gain and keep the rows, most gain first."""
+    """Upgrades and what makes room for them in another shard, most gain together first."""
     shards = np.prod(moves.gained.shape[1:])
     gained, shard = moves.gained.take(looked_at), looked_at % shards
-    together = gained[:, None] + gained[None, :]
-    wanted = (together > LEAST_GAIN) & (shard[:, None] != shard[None, :])
-    first, second = np.nonzero(np.triu(wanted))
+    ups, downs = np.flatnonzero(gained > 0), np.flatnonzero(gained <= 0)
+    together = gained[ups, None] + gained[None, downs]
+    wanted = (together > LEAST_GAIN) & (shard[ups, None] != shard[None, downs])
+    first, second = np.nonzero(wanted)
     order = np.argsort(-together[first, second], kind="stable")
-    first, second = first[order], second[order]
+    first, second = ups[first[order]], downs[second[order]]
     found = 0
     for start in range(0, len(first), CHUNK):
         one, two = first[start : start + CHUNK], second[start : start + CHUNK]

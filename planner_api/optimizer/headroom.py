@@ -10,7 +10,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from planner_api.optimizer.multipliers import Multipliers
     from planner_api.optimizer.relaxation import PairModel, Totals
+
+LEAST_PRICE = 0.05
+SMALLEST_PRICE = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -36,15 +40,14 @@ class Headroom:
         memory = min(float(self.streamed_bytes.min()), self.room_bytes)
         return float(self.both.min()) >= 0 and self.preload_bytes >= 0 and memory >= 0
 
-    def excess(self, model: PairModel) -> float:
-        """What is broken, in parts of the limits."""
-        problem = model.problem
-        return (
-            max(0.0, -float(self.both.min())) / max(1, problem.latency_us)
-            + max(0.0, -self.preload_bytes) / max(1, problem.preload_bytes)
-            + max(0.0, -min(float(self.streamed_bytes.min()), self.room_bytes))
-            / max(1, abs(model.room_bytes))
-        )
+    def cost_of_excess(self, multipliers: Multipliers) -> float:
+        """What is broken, at its price; limits of no price count for a part of the whole one."""
+        path = np.maximum(multipliers.path, LEAST_PRICE * multipliers.latency)
+        late = np.maximum(-self.both, 0.0)
+        memory = min(float(self.streamed_bytes.min()), self.room_bytes)
+        per_byte = max(multipliers.preload, multipliers.held, SMALLEST_PRICE)
+        bytes_over = max(0.0, -self.preload_bytes) + max(0.0, -memory)
+        return float((path * late).sum()) + per_byte * bytes_over
 
 
 def headroom(model: PairModel, totals: Totals) -> Headroom:

@@ -13,6 +13,8 @@ from planner_api.optimizer.problem import Pair
 from planner_api.optimizer.table_bound import score_range, table_bounds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from planner_api.optimizer.multipliers import Multipliers
@@ -35,7 +37,8 @@ class Ledger:
         self._tables = tables
         self.table_bounds = table_bounds(problem)
         self.range = max(0.0, score_range(problem, self.table_bounds))
-        self.ceilings = np.where(may_hold_plans(problem, tables), self.table_bounds, -np.inf)
+        self._at_sight = may_hold_plans(problem, tables)
+        self.ceilings = np.where(self._at_sight, self.table_bounds, -np.inf)
         self._proofs: dict[Pair, Multipliers] = {}
         self._words: dict[Pair, float] = {}
 
@@ -74,6 +77,22 @@ class Ledger:
             found.update(self._certify(depth, upper_bound))
         return tuple(found.get(pair) or self._table(pair) for pair in self._problem.pairs)
 
+    def largest(self, bounds: Iterable[PairBound]) -> float:
+        """The largest bound of all pairs that may hold a plan; -inf if none may."""
+        return max(
+            (
+                bound.upper_bound
+                for bound in bounds
+                if self._at_sight[bound.depth - 1, bound.width - 1]
+                and bound.upper_bound >= self._least(Pair(bound.depth, bound.width))
+                and self._words.get(Pair(bound.depth, bound.width)) != -np.inf
+            ),
+            default=-np.inf,
+        )
+
+    def _least(self, pair: Pair) -> float:
+        return self._problem.pair_base(pair) - EMPTY * self.range
+
     def _certify(self, depth: int, upper_bound: float) -> dict[Pair, PairBound]:
         needy = {
             pair: self._proofs[pair]
@@ -104,8 +123,14 @@ class Ledger:
         return float(self.table_bounds[pair.depth - 1, pair.width - 1]) > upper_bound
 
     def _word(self, pair: Pair) -> PairBound:
-        """Documents have no infinities: of a pair without plans, any bound is true."""
+        """A solver's bound beside the pair's best prices, which make it easy to check.
+
+        Documents have no infinities: of a pair without plans, any bound is true.
+        """
         bound = max(self._words[pair], float(self._problem.base.min()))
+        if pair in self._proofs:
+            own = self._proofs[pair].scaled(unit_of(self._problem, pair))
+            return lagrangian_bound(pair, bound, own, kind="solver")
         return PairBound(depth=pair.depth, width=pair.width, upper_bound=bound, kind="solver")
 
     def _table(self, pair: Pair) -> PairBound:

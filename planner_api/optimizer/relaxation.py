@@ -120,6 +120,14 @@ class PairModel:
         np.put_along_axis(preload, selection.slices, selection.states >= streamed, axis=1)
         return Choice(pair=self.pair, bits=bits, preload=preload)
 
+    def selection(self, choice: Choice) -> Selection:
+        """A choice of this pair as a selection."""
+        shape = (self.depth, self.pair.width)
+        layers, slices = np.nonzero(choice.chosen)
+        preloaded = choice.preload[layers, slices]
+        states = choice.bits[layers, slices] + self.tables.streamed * preloaded
+        return Selection(slices=slices.reshape(shape), states=states.reshape(shape))
+
 
 def pair_model(problem: Problem, tables: Tables, pair: Pair) -> PairModel:
     """The part of a problem's tables that belongs to one pair, and the pair's limits."""

@@ -66,7 +66,8 @@ def rounded(model: PairModel, refined: Refined) -> Iterator[Selection]:
 
     A few ways, nearest first; none where there is no mix.
     """
-    nearest = sorted(_roundings(refined), key=lambda selection: _rank(model, selection))
+    prices = refined.multipliers
+    nearest = sorted(_roundings(refined), key=lambda selection: _rank(model, selection, prices))
     for selection in nearest[:TRIED]:
         fitting = downgraded(model, selection, refined.multipliers)
         if fitting is not None:
@@ -91,10 +92,10 @@ def _by_weight(weights: NDArray[np.float64]) -> list[int]:
     return np.argsort(-weights, kind="stable")[:count].tolist()
 
 
-def _rank(model: PairModel, selection: Selection) -> tuple[float, float]:
-    """Least broken first, then most gain."""
+def _rank(model: PairModel, selection: Selection, multipliers: Multipliers) -> tuple[float, float]:
+    """Least broken first, at these prices, then most gain."""
     totals = model.totals(selection)
-    return headroom(model, totals).excess(model), -float(totals.gain.sum())
+    return headroom(model, totals).cost_of_excess(multipliers), -float(totals.gain.sum())
 
 
 def fits(model: PairModel, selection: Selection) -> bool:

@@ -15,15 +15,16 @@ import numpy as np
 
 from planner_api.optimizer.bounds import upper_bounds
 from planner_api.optimizer.choice import evaluate
-from planner_api.optimizer.closer import Wanted, close, core_of
+from planner_api.optimizer.closer import best_of_core, core_of, mixed
 from planner_api.optimizer.columns import refine
 from planner_api.optimizer.cp_sat import Effort
 from planner_api.optimizer.exchange import exchanged
 from planner_api.optimizer.ledger import Ledger
 from planner_api.optimizer.multipliers import for_depth
 from planner_api.optimizer.policies import BASELINES
+from planner_api.optimizer.program import Wanted
 from planner_api.optimizer.relaxation import pair_model
-from planner_api.optimizer.repair import rounded
+from planner_api.optimizer.repair import filled, rounded
 from planner_api.optimizer.screening import reading_only, reading_prices, screen
 from planner_api.optimizer.shadow_prices import shadow_prices
 from planner_api.optimizer.solution import Candidate, Solution, preference
@@ -44,16 +45,33 @@ ALMOST = 1 - 1e-6
 """Part of the gap that is aimed at, so that rounding never decides the status."""
 SOLVER_EFFORT_PER_MS = 0.0002
 """Deterministic seconds of CP-SAT for each millisecond of the time limit: some seconds of it."""
-CLOSINGS = ((160, 0.03), (400, 0.1), (1_000_000, 10.0))
-"""States of a pair's core and deterministic seconds at most, round after round."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Closing:
+    """One round over the open pairs: a mix of known choices, or a core of so many states.
+
+    effort: deterministic seconds for each pair at most.
+    """
+
+    states: int | None
+    effort: float
+
+
+CLOSINGS = (
+    Closing(states=None, effort=0.02),
+    Closing(states=3000, effort=0.2),
+    Closing(states=400, effort=0.1),
+    Closing(states=1_000_000, effort=10.0),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
-    """A pair after column generation, and its best prices."""
+    """A pair after column generation."""
 
     model: PairModel
-    multipliers: Multipliers
+    refined: Refined
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,8 +144,8 @@ class _Search:
         levels = self.screen()
         self.report()
         self.relax_pairs(levels)
-        for most_states, effort in CLOSINGS:
-            self.close_pairs(most_states, effort)
+        for closing in CLOSINGS:
+            self.close_pairs(closing)
 
     def screen(self) -> dict[Pair, Multipliers]:
         """Bounds of all pairs from a few prices of reading, and which is best for each."""
@@ -174,54 +192,81 @@ class _Search:
         )
         if self.ledger.ceiling(pair) > self.target:
             self.repair(model, refined)
-        self.opened[pair] = Opened(model=model, multipliers=refined.multipliers)
+        self.opened[pair] = Opened(model=model, refined=refined)
         return refined
 
     def repair(self, model: PairModel, refined: Refined) -> None:
-        base = self.problem.pair_base(model.pair)
-        enough = (self.ledger.ceiling(model.pair) - self.goal - base) / model.unit
+        enough = self.enough(model)
         for selection in rounded(model, refined):
             better = exchanged(model, selection, refined.multipliers, enough=enough)
             self.offer_selection(model, better)
             if self.ledger.ceiling(model.pair) <= self.target:
                 return
 
-    def close_pairs(self, most_states: int, effort: float) -> None:
-        """Look for better plans in the core of every pair that is still open."""
+    def enough(self, model: PairModel) -> float:
+        """The gain at which a plan of the pair settles it."""
+        least = self.ledger.ceiling(model.pair) - self.goal
+        return (least - self.problem.pair_base(model.pair)) / model.unit
+
+    def close_pairs(self, closing: Closing) -> None:
+        """Ask CP-SAT for better plans of every pair that is still open."""
         for pair in self.ledger.open_pairs(self.target):
             if self.ledger.ceiling(pair) > self.target:
                 if self.solver_effort <= 0 or pair not in self.opened or self.stopped():
                     return
-                self.close_pair(self.opened[pair], most_states, min(effort, self.solver_effort))
+                self.close_pair(self.opened[pair], closing)
                 self.report()
 
-    def close_pair(self, opened: Opened, most_states: int, effort: float) -> None:
-        model, pair = opened.model, opened.model.pair
-        base = self.problem.pair_base(pair)
-        most = (self.ledger.ceiling(pair) - base) / model.unit
+    def close_pair(self, opened: Opened, closing: Closing) -> None:
+        model, refined = opened.model, opened.refined
+        base = self.problem.pair_base(model.pair)
         known = -np.inf if self.best is None else self.best.evaluation.objective
-        least = max(0.0, (known - base) / model.unit)
-        bound, _ = model.relax(opened.multipliers)
-        core = core_of(model, opened.multipliers, most_loss=bound - least, most_states=most_states)
-        wanted = Wanted(least=least, most=most, close_enough=self.goal / model.unit)
-        options = self.problem.inputs.options
-        closed = close(
-            model,
-            core,
-            wanted,
-            Effort(
-                deterministic_time=effort,
-                wall_limit_s=options.time_limit_ms / 1000,
-                seed=options.seed,
-            ),
+        wanted = Wanted(
+            least=max(0.0, (known - base) / model.unit),
+            most=(self.ledger.ceiling(model.pair) - base) / model.unit,
+            close_enough=self.goal / model.unit,
         )
-        self.solver_effort -= closed.deterministic_time
-        self.truncated = self.truncated or closed.truncated
-        self.offer_selection(model, closed.selection)
-        if closed.most_gain is not None:
-            empty = closed.most_gain == -np.inf and least == 0
-            proven = max(base + model.unit * closed.most_gain, known)
-            self.ledger.take_word(pair, -np.inf if empty else proven)
+        options = self.problem.inputs.options
+        effort = Effort(
+            deterministic_time=min(closing.effort, self.solver_effort),
+            wall_limit_s=options.time_limit_ms / 1000,
+            seed=options.seed,
+        )
+        if closing.states is None:
+            closed = mixed(model, refined.columns, wanted, effort)
+        else:
+            most_loss = refined.bound - wanted.least
+            core = core_of(
+                model, refined.multipliers, most_loss=most_loss, most_states=closing.states
+            )
+            closed = best_of_core(model, core, self.known_of(model), wanted, effort)
+        self.solver_effort -= closed.answer.deterministic_time
+        self.truncated = self.truncated or closed.answer.truncated
+        if closed.selection is not None:
+            self.polish(opened, closed.selection)
+        if closed.answer.most_gain is not None:
+            self.take_word(model, closed.answer.most_gain, known)
+
+    def known_of(self, model: PairModel) -> Selection | None:
+        """The best plan if it is of this pair."""
+        if self.best is None or self.best.choice.pair != model.pair:
+            return None
+        return model.selection(self.best.choice)
+
+    def polish(self, opened: Opened, selection: Selection) -> None:
+        """Offer a selection that fits, and what filling and exchanges make of it."""
+        model, prices = opened.model, opened.refined.multipliers
+        self.offer_selection(model, selection)
+        if self.ledger.ceiling(model.pair) > self.target:
+            better = filled(model, selection, prices)
+            self.offer_selection(model, exchanged(model, better, prices, enough=self.enough(model)))
+
+    def take_word(self, model: PairModel, most_gain: float, known: float) -> None:
+        """What a solver proved of a pair, plans at least as good as the best known asked for."""
+        base = self.problem.pair_base(model.pair)
+        empty = most_gain == -np.inf and known <= base
+        bound = max(base + model.unit * most_gain, known)
+        self.ledger.take_word(model.pair, -np.inf if empty else bound)
 
     def shadow_prices(self) -> ShadowPrices | None:
         """At the plan's pair; None without a plan."""
@@ -230,7 +275,7 @@ class _Search:
         pair = self.best.choice.pair
         if pair not in self.opened:
             self.relax_pair(pair, None)
-        return shadow_prices(self.opened[pair].model, self.opened[pair].multipliers)
+        return shadow_prices(self.opened[pair].model, self.opened[pair].refined.multipliers)
 
     def sweep(self, multipliers: Multipliers, depths: set[int]) -> None:
         for depth in sorted(depths):
@@ -252,10 +297,13 @@ def solve(
     """
     search = _Search(problem, lambda: cancelled() or clock_expired(), on_progress)
     search.run()
+    prices = search.shadow_prices()
+    bounds = search.ledger.certificate(max(search.target, search.upper_bound))
+    objective = -np.inf if search.best is None else search.best.evaluation.objective
     return Solution(
         candidate=search.best,
-        bounds=search.ledger.certificate(max(search.target, search.upper_bound)),
-        upper_bound=search.upper_bound,
+        bounds=bounds,
+        upper_bound=max(objective, search.ledger.largest(bounds)),
         truncated=search.truncated,
-        shadow_prices=search.shadow_prices(),
+        shadow_prices=prices,
     )
