@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import structlog
 import uvicorn
 
 from planner_api.catalogue import shipped_documents
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from planner_api.registry.database import SqlRegistry
 
 ANSWER_SECONDS = 60
+
+structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # keeps requests to itself
 
 
 def database_url(folder: Path) -> str:

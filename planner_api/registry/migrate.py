@@ -9,15 +9,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
 
 from planner_api.errors import ConfigurationError
+from planner_api.registry.engine import writing
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-ADVISORY_LOCK = 0x5348_4152_44
 
 
 def upgrade(engine: Engine) -> None:
@@ -25,9 +24,7 @@ def upgrade(engine: Engine) -> None:
 
     ConfigurationError if the database was made by a newer version.
     """
-    with engine.connect().execution_options(changes=True) as connection, connection.begin():
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+    with writing(engine) as connection:
         config = _config(connection)
         _refuse_newer(connection, config)
         command.upgrade(config, "head")

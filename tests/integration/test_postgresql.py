@@ -10,14 +10,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from builders import e1_json
 from planner_api.registry.database import open_registry
 from planner_api.registry.tables import metadata
 from planner_api.services.documents import ShippedDocuments
 from planner_api.services.ports import NewAnswer, NewPlan, NewRun, StoredDocument
 from postgresql import server
+from service import post, served
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from planner_api.registry.database import SqlRegistry
 
@@ -124,3 +127,47 @@ def test_a_transaction_that_fails_leaves_nothing(registry: SqlRegistry) -> None:
         broken()
     with registry.reading() as records:
         assert records.plans.plan(digest("3")) is None
+
+
+def test_writers_of_one_name_take_turns(registry: SqlRegistry) -> None:
+    def write(number: int) -> None:
+        with registry.writing() as records:
+            current = records.documents.by_name("device", "contested")
+            version = 1 + ((current and current.version) or 0)
+            records.documents.add(
+                StoredDocument(
+                    kind="device",
+                    digest=digest(f"{number:x}"),
+                    content="",
+                    name="contested",
+                    version=version,
+                )
+            )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(16)))
+    with registry.reading() as records:
+        found = records.documents.by_name("device", "contested")
+    assert found is not None
+    assert found.version == 16
+
+
+def test_a_reader_sees_one_state(registry: SqlRegistry) -> None:
+    document = StoredDocument(kind="device", digest=digest("9"), content="", name="late", version=1)
+    with registry.reading() as records:
+        assert records.documents.by_name("device", "late") is None
+        with registry.writing() as others:
+            others.documents.add(document)
+        assert records.documents.by_name("device", "late") is None
+
+
+def test_the_service_answers_with_its_plans_on_postgresql(database: str, tmp_path: Path) -> None:
+    document = e1_json()
+    document["device"]["name"] = "zero \0 and beyond ASCII é"
+    with served(tmp_path, database=database) as client:
+        first = post(client, "/v1/plans", document)
+        again = post(client, "/v1/plans", document)
+        listed = client.get("/v1/plans?limit=1").json()["items"][0]["plan"]
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.content == again.content
+    assert listed["device"] == document["device"]["name"]
