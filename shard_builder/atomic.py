@@ -1,4 +1,4 @@
-"""Folders and files that appear complete or not at all."""
+"""Folders that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -34,17 +34,6 @@ def move_into_place(folder: Path, place: Path) -> None:
     folder.chmod(0o755)
     _flush(folder)
     folder.rename(place)
-    _flush(place.parent)
-
-
-def write_file(place: Path, content: bytes) -> None:
-    """Write a file that replaces whatever file is in the place."""
-    place = place.absolute()
-    with temporary_folder_beside(place) as folder:
-        path = folder / place.name
-        path.write_bytes(content)
-        _flush(path)
-        path.replace(place)
     _flush(place.parent)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shard_builder.atomic import write_file
 from shard_builder.errors import ProfileError
 from shard_builder.importance import ProfileRequest, profile_importance
 from shard_builder.progress import Progress, silent
+from shard_runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from plan_contracts import ImportanceTable
@@ -57,7 +57,7 @@ def profile(
     )
     log_path = out.with_name(f"{out.name}.measurements.jsonl")
     table = profile_importance(request, workers=workers, log_path=log_path, progress=progress)
-    write_file(out, table.to_json().encode())
+    write_atomically(out, table.to_json())
     log_path.unlink()
     return table
 

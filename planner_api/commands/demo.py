@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from planner_api.commands.outputs import write_whole
 from planner_api.demo.report import show
 from planner_api.demo.story import DemoOptions, run_demo
+from shard_runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,5 +19,5 @@ def demo(options: DemoOptions, *, out: Path | None) -> None:
     console = Console()
     report = run_demo(options, console)
     if out is not None:
-        write_whole(out, report.to_json(indent=2) + "\n")
+        write_atomically(out, report.to_json(indent=2) + "\n")
     show(console, report)

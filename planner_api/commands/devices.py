@@ -10,7 +10,7 @@ from rich.table import Table
 
 from device_profiles import catalog
 from planner_api.commands.inputs import device_of, local_registry, lookup_in, model_of
-from planner_api.commands.outputs import write_whole
+from shard_runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,4 +61,4 @@ def write_scaled(profile: DeviceProfile, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(content)
     else:
-        write_whole(out, content)
+        write_atomically(out, content)

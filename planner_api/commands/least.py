@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from planner_api.commands.exit_codes import ExitCode
-from planner_api.commands.outputs import write_whole
 from planner_api.commands.tables import in_bytes, milliseconds, score
 from planner_api.services.inverse import least_that_reaches
+from shard_runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ def show_least(
         return ExitCode.DONE
     if answer.plan is None:
         return ExitCode.NO_PLAN
-    write_whole(out, answer.plan.to_json(indent=2) + "\n")
+    write_atomically(out, answer.plan.to_json(indent=2) + "\n")
     return ExitCode.DONE
 
 

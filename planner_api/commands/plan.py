@@ -9,11 +9,11 @@ from rich.console import Console
 from plan_contracts import PlanResponse
 from planner_api.commands.exit_codes import ExitCode
 from planner_api.commands.inputs import local_registry, lookup_in, read_request
-from planner_api.commands.outputs import write_whole
 from planner_api.commands.tables import show_response
 from planner_api.services.answer import answer
 from planner_api.services.make_plan import make_plan
 from planner_api.services.resolve import resolve
+from shard_runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ def plan(
         return ExitCode.DONE
     if response.plan is None:
         return ExitCode.NO_PLAN
-    write_whole(out, response.plan.to_json(indent=2) + "\n")
+    write_atomically(out, response.plan.to_json(indent=2) + "\n")
     return ExitCode.DONE
 
 

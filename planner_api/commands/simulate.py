@@ -10,8 +10,8 @@ from rich.console import Console
 
 from plan_contracts import Plan
 from planner_api.commands.inputs import device_of, local_registry, lookup_in, model_of
-from planner_api.commands.outputs import write_whole
 from planner_api.commands.tables import show_simulation
+from shard_runtime.files import write_atomically
 from simulator import chrome_trace, gantt, simulate, summarise, to_trace
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def simulate_plan(
     summary = summarise(plan, profile, manifest, runs=wanted.runs, seed=wanted.seed)
     run = to_trace(simulate(plan, profile, manifest), plan)
     if wanted.trace is not None:
-        write_whole(wanted.trace, json.dumps(chrome_trace(run)) + "\n")
+        write_atomically(wanted.trace, json.dumps(chrome_trace(run)) + "\n")
     if wanted.plot is not None:
-        write_whole(wanted.plot, gantt(run, deadline_us=plan.target.latency_us))
+        write_atomically(wanted.plot, gantt(run, deadline_us=plan.target.latency_us))
     if wanted.as_json:
         print(summary.model_dump_json())  # noqa: T201 - the command's output
     else:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shard_builder.atomic import move_into_place, temporary_folder_beside, write_file
+from shard_builder.atomic import move_into_place, temporary_folder_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +35,3 @@ def test_a_full_folder_in_the_place_is_not_replaced(tmp_path: Path) -> None:
     with temporary_folder_beside(tmp_path / "place") as folder, pytest.raises(OSError, match="not"):
         move_into_place(folder, tmp_path / "place")
     assert [path.name for path in tmp_path.rglob("*")] == ["place", "mine"]
-
-
-def test_a_written_file_replaces_the_old_one(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("old")
-    write_file(tmp_path / "file", b"new")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"new"}

@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from planner_api.commands.outputs import write_whole
+from shard_runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_a_file_is_written(tmp_path: Path) -> None:
-    write_whole(tmp_path / "plan.json", "{}\n")
+    write_atomically(tmp_path / "plan.json", "{}\n")
     assert (tmp_path / "plan.json").read_text() == "{}\n"
 
 
 def test_an_older_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("a longer older text")
-    write_whole(tmp_path / "plan.json", "new")
+    write_atomically(tmp_path / "plan.json", "new")
     assert (tmp_path / "plan.json").read_text() == "new"
 
 
@@ -31,7 +31,7 @@ def test_an_interrupted_write_leaves_what_was_there(
     (tmp_path / "plan.json").write_text("older")
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        write_whole(tmp_path / "plan.json", "new")
+        write_atomically(tmp_path / "plan.json", "new")
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [
         ("plan.json", "older")
     ]
@@ -39,10 +39,10 @@ def test_an_interrupted_write_leaves_what_was_there(
 
 def test_others_may_read_the_file_as_any_other(tmp_path: Path) -> None:
     (tmp_path / "ordinary").touch()
-    write_whole(tmp_path / "plan.json", "{}")
+    write_atomically(tmp_path / "plan.json", "{}")
     assert (tmp_path / "plan.json").stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="absent"):
-        write_whole(tmp_path / "absent" / "plan.json", "{}")
+        write_atomically(tmp_path / "absent" / "plan.json", "{}")
