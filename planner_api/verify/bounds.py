@@ -98,27 +98,32 @@ def flows_of(numbers: Numbers, bound: PairBound) -> Flows:
 def lagrangian_bound(numbers: Numbers, bound: PairBound) -> float:
     """U(n, m) of the stored multipliers: no plan of the pair scores more."""
     documents = numbers.documents
-    n, m = bound.depth, bound.width
     flows = flows_of(numbers, bound)
-    into_reads = flows.reads + flows.freed
     into_compute = flows.compute + flows.reads_to_compute
-    memory = np.zeros(n) if bound.memory is None else np.array(bound.memory)
-    windows = _windows(memory, documents.target.read_ahead_layers)
     limits = (
         flows.reads[0] * numbers.latency_us
-        - into_compute.sum() * numbers.layer_us[m - 1]
+        - into_compute.sum() * numbers.layer_us[bound.width - 1]
         + bound.preload * documents.target.preload_bytes
-        + memory.sum() * (documents.memory_bytes - documents.spent_bytes(m))
+        + sum(bound.memory or ()) * (documents.memory_bytes - documents.spent_bytes(bound.width))
     )
+    best = worth_of(numbers, bound).max(axis=2)
+    base = numbers.base[bound.depth - 1, bound.width - 1]
+    return float(base + limits + _sum_of_best(numbers, best, bound.width))
+
+
+def worth_of(numbers: Numbers, bound: PairBound) -> NDArray[np.float64]:
+    """(depth, M, K): scaled gain less cost of every state; -inf where it is not usable."""
+    flows, depth = flows_of(numbers, bound), bound.depth
+    memory = np.array(bound.memory or (0.0,) * depth)
+    windows = _windows(memory, numbers.documents.target.read_ahead_layers)
     per_byte = np.where(numbers.preloaded, bound.preload + memory.sum(), windows[:, None])
     cost = (
-        into_reads[:, None, None] * numbers.read_us[:n]
-        + into_compute[:, None, None] * numbers.decode_us
-        + per_byte[:, None, :] * numbers.size_bytes[:n]
+        (flows.reads + flows.freed)[:, None, None] * numbers.read_us[:depth]
+        + (flows.compute + flows.reads_to_compute)[:, None, None] * numbers.decode_us
+        + per_byte[:, None, :] * numbers.size_bytes[:depth]
     )
-    gain = numbers.scale[n - 1, m - 1] * numbers.gain[:n]
-    worth = np.where(numbers.usable[:n], gain - cost, -np.inf).max(axis=2)
-    return float(numbers.base[n - 1, m - 1] + limits + _sum_of_best(numbers, worth, m))
+    gain = numbers.scale[depth - 1, bound.width - 1] * numbers.gain[:depth]
+    return np.where(numbers.usable[:depth], gain - cost, -np.inf)
 
 
 def _windows(memory: NDArray[np.float64], ahead: int | None) -> NDArray[np.float64]:

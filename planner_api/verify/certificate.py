@@ -76,40 +76,55 @@ def check_bounds(claim: Claim) -> Messages:
 
 def _check_bound(claim: Claim, bound: PairBound) -> Messages:
     table = claim.table[bound.depth, bound.width]
-    if bound.kind == "lagrangian":
-        wrong = list(wrong_multipliers(claim.numbers, bound))
-        yield from wrong
-        if not wrong:
-            due = lagrangian_bound(claim.numbers, bound)
-            yield from straying("upper_bound", bound.upper_bound, due, claim.span)
-    elif bound.path or bound.buffer or bound.memory or bound.preload:
-        yield f"a bound of kind {bound.kind} must have no multipliers"
-    elif bound.kind == "table":
+    wrong = list(wrong_multipliers(claim.numbers, _priced(bound)))
+    yield from wrong
+    if bound.kind == "table":
         yield from straying("upper_bound", bound.upper_bound, table, claim.span)
-    elif bound.upper_bound > table and not same_score(bound.upper_bound, table, claim.span):
-        yield f"a solver's bound must be at most the table's {table!r}, got {bound.upper_bound!r}"
+        if bound.path or bound.buffer or bound.memory or bound.preload:
+            yield "a bound of kind table must have no multipliers"
+    elif bound.kind == "solver":
+        if bound.upper_bound > table and not same_score(bound.upper_bound, table, claim.span):
+            yield f"a solver's bound must be at most the table's {table!r}, got {bound.upper_bound}"
+    elif not wrong:
+        due = lagrangian_bound(claim.numbers, bound)
+        yield from straying("upper_bound", bound.upper_bound, due, claim.span)
+
+
+def _priced(bound: PairBound) -> PairBound:
+    """The bound with prices of zero where it has none and needs none."""
+    if bound.path or bound.kind == "lagrangian":
+        return bound
+    return bound.model_copy(update={"path": (0.0,) * bound.depth})
 
 
 def solver_findings(claim: Claim) -> Iterator[Finding]:
     """Bounds that nothing but a solver's word stands for: below what the table gives.
 
-    Small pairs are gone through plan by plan; of larger ones the bound stays unproven.
+    At their prices few plans are left that could score more; these are gone through one by one.
+    A word below the certificate's objective claims no more than that the pair is no better.
     """
-    for bound in claim.certificate.bounds:
-        pair = bound.depth, bound.width
+    for stated in claim.certificate.bounds:
+        bound, pair = _priced(stated), (stated.depth, stated.width)
         if bound.kind != "solver" or bound.upper_bound >= claim.table.get(pair, -math.inf):
             continue
-        best = best_score(claim.numbers, *pair, above=bound.upper_bound)
+        if any(wrong_multipliers(claim.numbers, bound)):
+            continue
+        above = max(bound.upper_bound, claim.certificate.objective)
+        best = best_score(claim.numbers, bound, above=above)
         where = f"depth {bound.depth}, width {bound.width}"
         if best is None:
             message = (
                 f"{where}: {bound.upper_bound!r} is the word of a solver, and there are too many "
-                f"plans to go through; the table proves {claim.table[pair]!r}"
+                f"plans to go through; proven is {_proven(claim, bound)!r}"
             )
             yield Finding(check=SOLVER, message=message, severity="unproven")
-        elif not same_score(best, bound.upper_bound, claim.span):
-            message = f"{where}: a plan scores {best!r}, more than {bound.upper_bound!r}"
+        elif not same_score(best, above, claim.span):
+            message = f"{where}: a plan scores {best!r}, more than {above!r}"
             yield Finding(check=SOLVER, message=message)
+
+
+def _proven(claim: Claim, bound: PairBound) -> float:
+    return min(claim.table[bound.depth, bound.width], lagrangian_bound(claim.numbers, bound))
 
 
 def check_summary(claim: Claim) -> Messages:
