@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 60
 
-structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # keeps requests to itself
+structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # tests print no request lines
 
 
 def database_url(folder: Path) -> str:

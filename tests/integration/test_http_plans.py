@@ -148,14 +148,6 @@ def test_the_response_is_kept_with_the_plan(client: httpx.Client, answer: httpx.
     assert (found.status_code, found.content) == (200, answer.content)
 
 
-def test_a_truncated_answer_is_not_remembered_but_its_plan_is(client: httpx.Client) -> None:
-    hasty = {**fresh(77), "options": {"seed": 77, "time_limit_ms": 1}}
-    first = post(client, "/v1/plans", hasty)
-    if not first.json()["plan"]["provenance"]["truncated"]:
-        pytest.skip("solved within a millisecond")
-    assert client.get(first.headers["Location"]).status_code == 200
-
-
 def test_plans_are_listed_in_pages(client: httpx.Client) -> None:
     made = [post(client, "/v1/plans", fresh(n)).json()["plan"]["id"] for n in (1001, 1002)]
     first = client.get("/v1/plans", params={"limit": 1}).json()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,6 +62,21 @@ def test_an_infeasible_answer_is_remembered_without_a_plan(tmp_path: Path) -> No
         assert page_of_plans(registry, before=None, limit=1).items == ()
     assert (first.plan_id, first.is_new) == (None, False)
     assert first.response == again.response
+
+
+def test_an_answer_cut_short_is_not_remembered_but_its_plan_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = count(step=3600)
+    monkeypatch.setattr("planner_api.services.answer.time.monotonic", lambda: next(hours))
+    with registry_in(tmp_path) as registry:
+        hasty = make_plan(request(e1_json()), registry)
+        monkeypatch.undo()
+        whole = make_plan(request(e1_json()), registry)
+        kept = json.loads(plan_json(registry, hasty.plan_id or ""))
+    assert kept["provenance"]["truncated"]
+    assert whole.is_new
+    assert json.loads(whole.response)["status"] == "optimal"
 
 
 def test_nothing_of_a_refused_request_is_kept(tmp_path: Path) -> None:
