@@ -71,7 +71,7 @@ class RequestLog:
                 self._log.info(
                     "request",
                     method=scope["method"],
-                    path=scope["path"],
+                    path=scope["raw_path"].decode("ascii", "backslashreplace"),
                     status=answer.status,
                     duration_us=(time.perf_counter_ns() - started_ns) // 1000,
                 )

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _restored() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] - a fixture
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
     yield
     root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**configuration)
 
 
 def test_our_lines_are_json_if_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
