@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import structlog
 
@@ -71,7 +72,7 @@ class RequestLog:
                 self._log.info(
                     "request",
                     method=scope["method"],
-                    path=scope["raw_path"].decode("ascii", "backslashreplace"),
+                    path=quote(scope["path"]),
                     status=answer.status,
                     duration_us=(time.perf_counter_ns() - started_ns) // 1000,
                 )
