@@ -111,7 +111,7 @@ def outcomes(request: Json) -> Iterator[Outcome]:
     for depth, width in itertools.product(model["depths"], model["widths"]):
         if width not in covered_widths(request) or any(pin["layer"] >= depth for pin in pins):
             continue
-        options = [list(_layer_options(request, layer, width)) for layer in range(depth)]
+        options = [list(layer_options(request, layer, width)) for layer in range(depth)]
         for layers in itertools.product(*options):
             yield outcome_of(request, depth, width, layers)
 
@@ -128,7 +128,8 @@ def _compute(request: Json) -> Json:
     return entry
 
 
-def _layer_options(request: Json, layer: int, width: int) -> Iterator[tuple[Shard, ...]]:
+def layer_options(request: Json, layer: int, width: int) -> Iterator[tuple[Shard, ...]]:
+    """Every choice of `width` slices of a layer and their states that the options allow."""
     model = request["model"]
     pinned = {
         pin["slice"] for pin in request.get("options", {}).get("pins", []) if pin["layer"] == layer
