@@ -6,33 +6,56 @@ plans, counts for all others (grid.py), so most are settled before it is their t
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from planner_api.optimizer.choice import evaluate
+from planner_api.optimizer.closer import best_of_core, core_of
 from planner_api.optimizer.columns import refine
+from planner_api.optimizer.cp_sat import Effort
+from planner_api.optimizer.exchange import exchanged
 from planner_api.optimizer.multipliers import for_depth
 from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.problem import Pair
-from planner_api.optimizer.relaxation import Selection, pair_model
+from planner_api.optimizer.program import Wanted
+from planner_api.optimizer.relaxation import pair_model
 from planner_api.optimizer.repair import filled, rounded
-from planner_api.optimizer.search import solve
 from planner_api.optimizer.solution import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from planner_api.optimizer.choice import Choice
+    from planner_api.optimizer.columns import Refined
     from planner_api.optimizer.grid import FrontierPoint, Grid, Place
     from planner_api.optimizer.multipliers import Multipliers
     from planner_api.optimizer.problem import Problem
-    from planner_api.optimizer.relaxation import PairModel
+    from planner_api.optimizer.relaxation import PairModel, Selection
 
 STRIDES = (8, 2, 1)
-AIM = 0.8
+WALL_LIMIT_S = 60.0
+AIM = 0.9
 """Part of the gap that is aimed at, so that a point's bounds settle its neighbours too."""
+
+
+class Closing(NamedTuple):
+    """An attempt to decide a pair: a plan better by this share of the gap, with this effort."""
+
+    share_of_goal: float
+    deterministic_time: float
+
+
+CLOSINGS = (
+    Closing(0.7, 0.1),
+    Closing(0.95, 0.1),
+    Closing(0.5, 0.5),
+    Closing(0.9, 1.0),
+    Closing(0.7, 2.0),
+    Closing(0.95, 4.0),
+    Closing(0.8, 8.0),
+)
+"""How quick CP-SAT is depends more on luck than on what is asked: short attempts come first."""
 
 
 def settle(
@@ -85,7 +108,7 @@ class _Settler:
         while not self.is_settled(place) and not self.stopped():
             waiting = [pair for pair in self._open_pairs(place) if pair not in tried]
             if not waiting:
-                self._solve(place, problem)
+                self._close(place, problem)
                 return
             tried.add(waiting[0])
             self._relax(place, problem, waiting[0])
@@ -110,12 +133,10 @@ class _Settler:
         if known is None or known.choice.pair not in self.prices:
             return
         model = pair_model(problem, self.grid.tables(place), known.choice.pair)
-        selection = filled(model, _selected(known.choice, model), self.prices[model.pair])
+        selection = filled(model, model.selection(known.choice), self.prices[model.pair])
         self._offer(problem, model, selection)
 
-    def _offer(self, problem: Problem, model: PairModel, selection: Selection | None) -> None:
-        if selection is None:
-            return
+    def _offer(self, problem: Problem, model: PairModel, selection: Selection) -> None:
         choice = model.choice(selection)
         evaluation = evaluate(problem, choice)
         if evaluation.feasible:
@@ -133,10 +154,16 @@ class _Settler:
         )
         self.prices[pair] = refined.multipliers
         self.grid.prove(place, refined.multipliers)
-        ceiling = self.grid.ceilings[pair.depth - 1, pair.width - 1][place]
-        if ceiling > target and refined.weights is not None:
-            found = rounded(model, refined.columns, refined.weights, refined.multipliers)
-            self._offer(problem, model, found)
+        ceiling = float(self.grid.ceilings[pair.depth - 1, pair.width - 1][place])
+        if ceiling > float(self.grid.lower[place]) + self.goal:
+            enough = (ceiling - AIM * self.goal - problem.pair_base(pair)) / model.unit
+            self._repair(model, refined, enough)
+
+    def _repair(self, model: PairModel, refined: Refined, enough: float) -> None:
+        """A plan near the pair's best mix, improved until its gain is enough."""
+        for selection in itertools.islice(rounded(model, refined), 1):
+            better = exchanged(model, selection, refined.multipliers, enough=enough)
+            self._offer(model.problem, model, better)
 
     def _sweep(self, place: Place, waiting: list[Pair]) -> None:
         """Try the prices of the first pair on the depths of the others."""
@@ -145,26 +172,31 @@ class _Settler:
             moved = for_depth(self.grid.problem(place), self.prices[first], depth)
             self.grid.prove(place, moved)
 
-    def _solve(self, place: Place, problem: Problem) -> None:
-        """What is left open after every pair was relaxed, by the search with all its means."""
-        gap = AIM * self.goal / self.grid.range if self.grid.range > 0 else 0.0
-        inputs = problem.inputs
-        options = inputs.options.model_copy(update={"max_relative_gap": gap})
-        asked = replace(problem, inputs=replace(inputs, options=options))
-        solution = solve(asked, cancelled=self.stopped, clock_expired=_never)
-        if solution.candidate is not None:
-            self.grid.offer(solution.candidate)
-        empty = not np.isfinite(solution.upper_bound)
-        self.grid.prove_within(place, solution.bounds, empty=empty)
+    def _close(self, place: Place, problem: Problem) -> None:
+        """Let CP-SAT decide what relaxation leaves open, from several sides until one is quick."""
+        for number, closing in enumerate(CLOSINGS):
+            for pair in self._open_pairs(place):
+                if self.is_settled(place) or self.stopped():
+                    return
+                effort = Effort(
+                    deterministic_time=closing.deterministic_time,
+                    wall_limit_s=WALL_LIMIT_S,
+                    seed=number,
+                )
+                model = pair_model(problem, self.grid.tables(place), pair)
+                self._close_pair(place, model, closing.share_of_goal, effort)
 
-
-def _never() -> bool:
-    return False
-
-
-def _selected(choice: Choice, model: PairModel) -> Selection:
-    """A choice of the model's pair in the model's own terms."""
-    slices = np.nonzero(choice.chosen)[1].reshape(choice.pair)
-    bits = np.take_along_axis(choice.bits, slices, axis=1)
-    preload = np.take_along_axis(choice.preload, slices, axis=1)
-    return Selection(slices=slices, states=bits + model.tables.streamed * preload)
+    def _close_pair(self, place: Place, model: PairModel, share: float, effort: Effort) -> None:
+        """Is there a plan of the pair that is better than the best known by this share?"""
+        pair, prices = model.pair, self.prices[model.pair]
+        base = model.problem.pair_base(pair)
+        better = float(self.grid.lower[place]) + share * self.goal
+        least = max(0.0, (better - base) / model.unit)
+        bound, _ = model.relax(prices)
+        core = core_of(model, prices, most_loss=bound - least, most_states=model.tables.gain.size)
+        wanted = Wanted(least=least, most=bound, close_enough=bound - least)
+        closed = best_of_core(model, core, None, wanted, effort)
+        if closed.selection is not None:
+            self._offer(model.problem, model, closed.selection)
+        elif closed.answer.most_gain == -np.inf:
+            self.grid.prove_pair(place, pair, base + model.unit * least if least else -np.inf)

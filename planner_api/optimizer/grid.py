@@ -17,13 +17,12 @@ from planner_api.optimizer.table_bound import ROUNDING, computable, score_range,
 from planner_api.optimizer.tables import tables_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from plan_contracts import PairBound
     from planner_api.optimizer.multipliers import Multipliers
-    from planner_api.optimizer.problem import Problem
+    from planner_api.optimizer.problem import Pair, Problem
     from planner_api.optimizer.solution import Candidate
     from planner_api.optimizer.tables import Tables
 
@@ -157,12 +156,11 @@ class Grid:
         ceilings = self.ceilings[row]
         ceilings[ceilings < least[:, None, None]] = -np.inf
 
-    def prove_within(self, place: Place, bounds: Iterable[PairBound], *, empty: bool) -> None:
-        """Bounds that hold at one point hold for all smaller limits; `empty`: there is no plan."""
-        within = np.s_[: place.latency + 1, : place.preload + 1]
-        for bound in bounds:
-            known = self.ceilings[bound.depth - 1, bound.width - 1][within]
-            np.minimum(known, -np.inf if empty else bound.upper_bound, out=known)
+    def prove_pair(self, place: Place, pair: Pair, bound: float) -> None:
+        """What bounds a pair at one point bounds it at all smaller limits; -inf: it has no plan."""
+        known = self.ceilings[pair.depth - 1, pair.width - 1]
+        within = known[: place.latency + 1, : place.preload + 1]
+        np.minimum(within, bound, out=within)
 
     def upper(self) -> NDArray[np.float64]:
         """(T, S): no plan scores more; rises with both limits."""
