@@ -97,9 +97,9 @@ def validate(
     """Everything at every bandwidth, each in a fresh process."""
     store = example_store(work / "store").folder
     plans: list[ComparedPlan] = []
-    wait_until_quiet(patience_s)
     before = Usage.now()
     for bandwidth in bandwidths_mb_s:
+        wait_until_quiet(patience_s)
         with _one_blas_thread(), _one_process() as process:
             plans += process.submit(validate_at, store, bandwidth, rounds).result()
     after = Usage.now()

@@ -1,5 +1,6 @@
 """Simulates plans: a discrete-event model, and the same as a recursion for many runs."""
 
+from simulator.calibration import Calibration, MeasuredRun, calibrate, hit_probability
 from simulator.conditions import Conditions, PageCache
 from simulator.plot import gantt
 from simulator.report import SimulationReport
@@ -10,16 +11,20 @@ from simulator.trace import chrome_trace, to_trace
 from simulator.workload import Deadlock
 
 __all__ = [
+    "Calibration",
     "Conditions",
     "Deadlock",
+    "MeasuredRun",
     "PageCache",
     "Retention",
     "SimulationReport",
     "SpeedSchedule",
     "Turn",
+    "calibrate",
     "chrome_trace",
     "execute",
     "gantt",
+    "hit_probability",
     "monte_carlo",
     "run_session",
     "session_latencies",
