@@ -24,6 +24,16 @@ class Benchmark:
 
 
 BENCHMARKS = {
+    "frontier": Benchmark(
+        about="Frontiers of 50 latencies x 10 preload buffers at 12x12, each point to 0.5 %",
+        module="benchmarks.frontier",
+        function="measure",
+    ),
+    "quantile": Benchmark(
+        about="Latency targets that 95 % of runs keep to: share on fresh runs, cost in score",
+        module="benchmarks.quantile",
+        function="measure",
+    ),
     "simulator-speed": Benchmark(
         about="1,000 latencies of a 12 x 12 plan under jitter: recursion beside SimPy",
         module="benchmarks.simulator",
