@@ -4,6 +4,7 @@ ShardstreamError
 ├── InvalidRequestError      a document, or documents together, break a rule
 ├── NotFoundError            a name, digest or id that nothing is known by
 ├── PlanMismatchError        a run was reported for another plan or device
+├── ChangedMeanwhileError    what was worked on was changed by somebody else before the end
 ├── TooLargeError            a body exceeds the limit of the settings
 ├── UnsupportedFormatError   a body is not declared as JSON
 ├── NotAuthenticatedError    a caller shows no key, or one that is not known
@@ -26,6 +27,10 @@ class NotFoundError(ShardstreamError):
 
 class PlanMismatchError(ShardstreamError):
     """A run was reported for another plan or device than it was posted to."""
+
+
+class ChangedMeanwhileError(ShardstreamError):
+    """What was worked on was changed by somebody else before the end; asking again may help."""
 
 
 class TooLargeError(ShardstreamError):

@@ -149,7 +149,8 @@ def _storage(storage: Storage, steps: Sequence[Steps], provenance: Provenance) -
         update |= _affine(storage, reads)
     else:
         factor = _median_factor(steps, "reads")
-        update["bandwidth_bytes_per_s"] = math.floor((storage.bandwidth_bytes_per_s or 1) / factor)
+        bandwidth = (storage.bandwidth_bytes_per_s or 1) / factor
+        update["bandwidth_bytes_per_s"] = max(1, math.floor(bandwidth))
     fitted = storage.model_copy(update=update)
     if storage.queue_depth == 1 and len(reads) >= LEAST_SAMPLES:
         fitted = fitted.model_copy(update={"jitter": _jitter(fitted, steps)})
@@ -163,7 +164,7 @@ def _affine(storage: Storage, reads: Sequence[tuple[int, int]]) -> dict[str, int
         slope, overhead_us = line(points)
         if slope > 0 and overhead_us >= 0:
             return {
-                "bandwidth_bytes_per_s": math.floor(MICROSECONDS_PER_SECOND / slope),
+                "bandwidth_bytes_per_s": max(1, math.floor(MICROSECONDS_PER_SECOND / slope)),
                 "request_overhead_us": math.ceil(overhead_us),
             }
     middle_us = float(np.median([us for _, us in reads]))

@@ -47,7 +47,10 @@ class Steps:
 
 
 def steps_of(profile: DeviceProfile, run: MeasuredRun) -> Steps:
-    """The steps of a run; ContractError if it is simulated or fits no compute entry."""
+    """The steps of a run; ContractError if it is simulated or fits no compute entry.
+
+    Spans that neither plan nor profile knows, and reads of nothing or in no time, do not count.
+    """
     if run.trace.source != "measured":
         message = f"run {run.name} must be measured to calibrate by, got {run.trace.source}"
         raise ContractError(message)
@@ -57,15 +60,15 @@ def steps_of(profile: DeviceProfile, run: MeasuredRun) -> Steps:
     computed = [span for span in spans if span.kind == "compute"]
     layers: dict[int, list[int]] = defaultdict(list)
     for span in computed:
-        if span.slices:
+        if span.slices and compute.covers_width(len(span.slices)):
             layers[len(span.slices)].append(_us(span))
     whole = [_us(span) for span in computed if not span.slices]
     steps = Steps(
         run=run.name,
         entry=profile.compute.index(compute),
-        reads=tuple((s.bytes, _us(s)) for s in spans if s.kind == "read"),
+        reads=tuple((s.bytes, _us(s)) for s in spans if s.kind == "read" and s.bytes and _us(s)),
         read_busy_us=_busy_us(span for span in spans if span.kind == "read"),
-        decode=_decode(run),
+        decode=_decode(run, compute),
         layers=dict(layers),
         fixed=sum(whole) if whole else None,
         factors={},
@@ -105,7 +108,7 @@ def _busy_us(spans: Iterable[Span]) -> int:
     return busy
 
 
-def _decode(run: MeasuredRun) -> dict[int, list[float]]:
+def _decode(run: MeasuredRun, compute: Compute) -> dict[int, list[float]]:
     """Microseconds a shard by bitwidth; of spans of several shards the share of each, if alike."""
     bits_of = {
         (layer.layer, shard.slice): shard.bits
@@ -114,10 +117,11 @@ def _decode(run: MeasuredRun) -> dict[int, list[float]]:
     }
     decode: dict[int, list[float]] = defaultdict(list)
     for span in run.trace.spans:
-        if span.kind == "decode":
-            bits = [bits_of[span.layer, index] for index in span.slices]
-            if len(set(bits)) == 1:
-                decode[bits[0]] += [_us(span) / len(bits)] * len(bits)
+        bits = {bits_of.get((span.layer, index)) for index in span.slices}
+        if span.kind == "decode" and len(bits) == 1:
+            only = bits.pop()
+            if only in compute.shard_decode_us:
+                decode[only] += [_us(span) / len(span.slices)] * len(span.slices)
     return dict(decode)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from planner_api.errors import UnavailableError
+from planner_api.registry.calibrations import SqlCalibrations
 from planner_api.registry.engine import engine_of, reading, writing
 from planner_api.registry.migrate import upgrade
 from planner_api.registry.stores import SqlDocuments, SqlPlans, SqlRuns
@@ -28,6 +29,7 @@ class SqlRecords:
         self.documents = SqlDocuments(connection, shipped)
         self.plans = SqlPlans(connection)
         self.runs = SqlRuns(connection)
+        self.calibrations = SqlCalibrations(connection)
 
 
 class SqlRegistry:

@@ -103,6 +103,14 @@ class SqlDocuments:
                 version=document.version,
             )
 
+    def versions(self, kind: Kind, name: str) -> Sequence[str]:
+        """Digests of everything that the name has ever pointed to."""
+        names = tables.names
+        statement = select(names.c.digest).where(names.c.kind == kind, names.c.name == name)
+        registered = self._connection.scalars(statement.order_by(names.c.version))
+        shipped = self._shipped.by_name(kind, name)
+        return [*([shipped.digest] if shipped else []), *registered]
+
 
 class SqlPlans:
     """Plans, and the responses that requests were given."""

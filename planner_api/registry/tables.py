@@ -92,3 +92,22 @@ runs = Table(
     Column("created_us", BigInteger, nullable=False),
     Index(None, "plan_id"),
 )
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("number", counter, primary_key=True, autoincrement=True),
+    Column("device", String(NAME_CHARACTERS), nullable=False),
+    Column("device_digest", digest, nullable=False),
+    Column("report", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Index(None, "device"),
+)
+
+stale_plans = Table(
+    "stale_plans",
+    metadata,
+    Column("plan_id", digest, ForeignKey(plans.c.id), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)

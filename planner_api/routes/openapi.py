@@ -23,10 +23,13 @@ from plan_contracts import (
 )
 from planner_api.routes.problems import Problem
 from planner_api.routes.schemas import DocumentList, ListedDocument
+from planner_api.services.calibrate import CalibrationReport, DeviceCalibrations
 from planner_api.services.plans import PlanPage
 from planner_api.services.runs import PlanRuns, RunComparison
 
 MODELS = (
+    CalibrationReport,
+    DeviceCalibrations,
     DeviceProfile,
     DocumentList,
     ImportanceTable,

@@ -36,11 +36,15 @@ class PlanSummary(Part):
 
 
 class ListedPlan(Part):
-    """A plan in a list; `created_us` in microseconds since 1970 UTC."""
+    """A plan in a list; `created_us` in microseconds since 1970 UTC.
+
+    `stale`: on a newer profile of its device it keeps to its target too seldom.
+    """
 
     number: Positive
     created_us: Microseconds
     plan: PlanSummary
+    stale: bool
 
 
 class PlanPage(Part):
@@ -99,12 +103,10 @@ def page_of_plans(registry: Registry, *, before: int | None, limit: int) -> Plan
     """At most `limit` plans numbered below `before`, the newest first."""
     with registry.reading() as records:
         rows = records.plans.newest(before=before, limit=limit + 1)
+        plans = [PlanSummary.model_validate_json(row.summary) for row in rows[:limit]]
+        stale = records.calibrations.stale([plan.id for plan in plans])
     items = tuple(
-        ListedPlan(
-            number=row.number,
-            created_us=row.created_us,
-            plan=PlanSummary.model_validate_json(row.summary),
-        )
-        for row in rows[:limit]
+        ListedPlan(number=row.number, created_us=row.created_us, plan=plan, stale=plan.id in stale)
+        for row, plan in zip(rows, plans, strict=False)
     )
     return PlanPage(items=items, next=items[-1].number if len(rows) > limit else None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
 Kind = Literal["device", "model", "importance"]
@@ -88,6 +88,24 @@ class StoredRun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReportedRun:
+    """One reported run of a plan; `plan` and `trace` are JSON."""
+
+    id: str
+    plan: str
+    trace: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewCalibration:
+    """What a calibration of a device came to; `report` is JSON, `device` the name of the device."""
+
+    device: str
+    device_digest: str
+    report: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Listed:
     """One row of a list; `number` counts up in the order rows came in."""
 
@@ -117,6 +135,10 @@ class DocumentRecords(DocumentSource, Protocol):
 
     def add(self, document: StoredDocument) -> None:
         """Keep a document, and if it has a name let the name point to it as its `version`."""
+        ...
+
+    def versions(self, kind: Kind, name: str) -> Sequence[str]:
+        """Digests of everything that the name has ever pointed to."""
         ...
 
 
@@ -164,6 +186,36 @@ class RunRecords(Protocol):
         ...
 
 
+class CalibrationRecords(Protocol):
+    """Calibrations of devices, and the plans that they made stale."""
+
+    def add(self, calibration: NewCalibration) -> None:
+        """Keep a calibration."""
+        ...
+
+    def of_device(self, name: str) -> Sequence[str]:
+        """The JSON of the reports of all calibrations of a device, the oldest first."""
+        ...
+
+    def runs_on(
+        self, device_digests: Sequence[str], *, since_us: int, limit: int
+    ) -> Sequence[ReportedRun]:
+        """The newest runs, reported after a moment, of plans for these devices."""
+        ...
+
+    def plans_for(self, device_digests: Sequence[str]) -> Sequence[str]:
+        """The JSON of all plans for these devices, the oldest first."""
+        ...
+
+    def mark(self, device_digests: Sequence[str], stale: Mapping[str, str]) -> None:
+        """Of all plans for these devices let just these be stale, each with JSON why."""
+        ...
+
+    def stale(self, plan_ids: Sequence[str]) -> Mapping[str, str]:
+        """The JSON why, of those of the plans that are stale."""
+        ...
+
+
 class Records(Protocol):
     """Everything remembered, within one transaction."""
 
@@ -180,6 +232,11 @@ class Records(Protocol):
     @property
     def runs(self) -> RunRecords:
         """Reported runs."""
+        ...
+
+    @property
+    def calibrations(self) -> CalibrationRecords:
+        """Calibrations, and stale plans."""
         ...
 
 

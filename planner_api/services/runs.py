@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from plan_contracts import Part, Plan, PlanResponse, RunTrace
 from plan_contracts.units import Bytes, Count, Microseconds, Sha256
 from planner_api.errors import NotFoundError, PlanMismatchError
+from planner_api.services.calibrate import StalePlan
 from planner_api.services.plans import require_plan
 from planner_api.services.ports import NewRun
 
@@ -62,11 +63,15 @@ class RunComparison(Part):
 
 
 class PlanRuns(Part):
-    """All runs of a plan, the oldest first; the median is over the measured ones."""
+    """All runs of a plan, the oldest first; the median is over the measured ones.
+
+    `stale` says why the device should ask for a newer plan, null if it need not.
+    """
 
     plan_id: Sha256
     runs: tuple[RunComparison, ...]
     median_latency: ComparedTime | None
+    stale: StalePlan | None
 
 
 def report_run(registry: Registry, plan_id: str, trace: RunTrace) -> tuple[RunComparison, bool]:
@@ -93,8 +98,14 @@ def runs_of(registry: Registry, plan_id: str) -> PlanRuns:
     with registry.reading() as records:
         require_plan(records.plans, plan_id)
         stored = records.runs.of_plan(plan_id)
+        reason = records.calibrations.stale([plan_id]).get(plan_id)
     runs = tuple(RunComparison.model_validate_json(run.comparison) for run in stored)
-    return PlanRuns(plan_id=plan_id, runs=runs, median_latency=_median_latency(runs))
+    return PlanRuns(
+        plan_id=plan_id,
+        runs=runs,
+        median_latency=_median_latency(runs),
+        stale=None if reason is None else StalePlan.model_validate_json(reason),
+    )
 
 
 def compare(plan: Plan, simulation: SimulationSummary, trace: RunTrace) -> RunComparison:

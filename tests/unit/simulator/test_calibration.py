@@ -219,6 +219,22 @@ def test_the_new_profile_is_another_document_of_the_same_name() -> None:
     assert found.digest != planned().device.digest
 
 
+def test_spans_that_make_no_sense_do_not_count() -> None:
+    example = planned()
+    times = {"start_us": 0, "end_us": 999, "bytes": 0}
+    nonsense = (
+        Span.model_validate({"kind": "decode", "layer": 0, "slices": (7,), **times}),
+        Span.model_validate({"kind": "compute", "layer": 0, "slices": (0, 1, 2), **times}),
+        Span.model_validate({"kind": "read", "layer": 0, "slices": (0,), **times}),
+        Span.model_validate({"kind": "decode", "layer": 0, "slices": (), **times}),
+    )
+    runs = [
+        measured(run.name, example, run.trace, spans=(*run.trace.spans, *nonsense))
+        for run in runs_on(true_device(), example)
+    ]
+    assert calibrate(example.device, runs, date=TODAY).numbers == ()
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_too_few_runs_are_refused(count: int) -> None:
     with pytest.raises(ContractError, match=f"at least 3 measured runs, got {count}"):
