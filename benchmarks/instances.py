@@ -1,21 +1,25 @@
-"""Random planning problems with the spread and rank structure of a measured table.
+"""Planning problems to measure the optimiser on: one measured, and any number like it.
 
-All randomness comes from the seed. What is assumed, and from where:
+`data/` holds what `shardstream demo` measured for the example model on the machine of
+development: manifest, importance table and device profile. Problems of other sizes are generated
+with the structure of those; all randomness comes from the seed:
 
-- times: the layer times and shard read times of STI's table (Odroid-N2+, 12 slices, 32-bit
-  layer read in 339.31 ms), stretched to other slice counts; storage speed between an eighth of
-  that and 1.4 times it; decode free, as in STI, or as measured for look-up tables;
-- gains: importance of a shard = importance of its layer x of its slice, both log-normal, spread
-  so that the best shard is worth about ten times the median; a bitwidth brings the share of the
-  2-bit quantisation error that it removes; under `any` the lowest bitwidth has a part of it;
-- base and full: accuracy-like, in points, falling slowly with width and faster with depth, so
-  that deep narrow and shallow wide submodels of one cost compete.
+- gains: layer x slice, log-normal with the measured spread, later layers worth more; each
+  bitwidth brings the measured share of the highest one's, varied by a tenth a step;
+- base and full: the measured tables, interpolated at the relative depth and width. Depth counts
+  for less after fine-tuning, so relative depth and width are raised to random powers;
+- bytes: the measured mean of each bitwidth, and up to `spread` of it more or less, shard by shard;
+- times: of the measured machine, or of STI's table (Odroid-N2+), stretched to the slices;
+  storage between a third of the measured speed and twice it; decode left out in a third of all;
+- targets: latency 1.05 to 3 times the least one of half the layers at half the width, preload for
+  the lowest bitwidth of 0, 1 or 3 layers.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +31,6 @@ from plan_contracts import (
     ImportanceTable,
     ModelManifest,
     PlanOptions,
-    Provenance,
     Storage,
     Target,
 )
@@ -39,26 +42,14 @@ if TYPE_CHECKING:
 
     from plan_contracts.model import SliceSelection
 
-BITS = (2, 3, 4, 5, 6, 32)
-ERROR_REMOVED = (0.0, 0.72, 0.92, 0.975, 0.99, 1.0)
-LOWEST_SHARE = 0.3
-LAYER_IO_US_AT_32_BIT = 339_310
-FIXED_LAYER_US = 11_000
-FULL_LAYER_US = 95_000
-SHARD_WEIGHTS_OF_12 = 589_824
-DECODE_NS_PER_WEIGHT = (
-    (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-    (3.391, 3.391, 3.391, 3.391, 3.391, 0.0),
-    (0.25, 0.60, 0.38, 1.44, 1.12, 0.10),
-)
-"""Free; STI's 2 ms for a twelfth of a BERT-base layer; as measured for numpy look-up tables."""
-BANDWIDTH_BYTES_PER_S = 83_437_500
-LAYER_BYTES_AT_32_BIT = 28_311_552
+DATA = Path(__file__).parent / "data"
+STI_LAYER_MS = {3: 35, 4: 44, 5: 52, 6: 58, 7: 65, 8: 70, 9: 75, 10: 83, 11: 87, 12: 95}
+"""Milliseconds of a layer of width m of 12, without decode (STI, measured table)."""
+STI_DECODE_MS = 2
+STI_BYTES_PER_S = 83_437_500
+STI_LAYER_BYTES = 28_311_552
 PRELOADED_LAYERS = (0, 1, 3)
 TIME_LIMIT_MS = 2000
-PROVENANCE = Provenance(
-    kind="synthetic", source="benchmarks/instances.py", date=dt.date(2026, 11, 21)
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,29 +65,44 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """What all instances of a series share; bytes differ by up to `spread` of themselves."""
+    """What all problems of a series share; bytes differ by up to `spread` of themselves.
+
+    measured: the example model itself, which has its own size and bytes.
+    """
 
     size: Size
     spread: float = 0.0
+    measured: bool = False
     selection: SliceSelection = "any"
     read_ahead_layers: int | None = None
     max_relative_gap: float = 0.001
+
+    def __str__(self) -> str:
+        if self.measured:
+            return f"{self.size} measured"
+        return (
+            f"{self.size} bytes ±{self.spread:.0%}" if self.spread else f"{self.size} equal bytes"
+        )
+
+
+MEASURED = Kind(size=Size(layers=6, slices=12), measured=True)
 
 
 def generate(kind: Kind, seed: int) -> PlanInputs:
     """One request's documents."""
     size = kind.size
     random = np.random.default_rng([size.layers, size.slices, seed])
-    model = _model(kind, random)
-    device = _device(size, random)
-    table = _importance(kind, random)
+    model = _manifest() if kind.measured else _model(kind, random)
+    table = _table() if kind.measured else _importance(kind, random)
+    device = _device(model, random)
+    least = least_latency(model, device)
     return PlanInputs(
         device=device,
         model=model,
         importance=table.bound_to(model),
         target=Target(
-            latency_us=round(_least_latency(model, device) * random.uniform(1.05, 3.0)),
-            preload_bytes=int(random.choice(PRELOADED_LAYERS)) * _lowest_layer_bytes(model),
+            latency_us=round(least * random.uniform(1.05, 3.0)),
+            preload_bytes=int(random.choice(PRELOADED_LAYERS)) * lowest_layer_bytes(model),
             read_ahead_layers=kind.read_ahead_layers,
         ),
         options=PlanOptions(
@@ -105,120 +111,166 @@ def generate(kind: Kind, seed: int) -> PlanInputs:
     )
 
 
+@cache
+def _manifest() -> ModelManifest:
+    return ModelManifest.from_file(DATA / "manifest.json").sealed()
+
+
+@cache
+def _table() -> ImportanceTable:
+    return ImportanceTable.from_file(DATA / "importance.json")
+
+
+@cache
+def _machine() -> DeviceProfile:
+    return DeviceProfile.from_file(DATA / "device.json")
+
+
 def _model(kind: Kind, random: Generator) -> ModelManifest:
-    size = kind.size
-    shard = LAYER_BYTES_AT_32_BIT / size.slices
+    size, like = kind.size, _manifest()
     varied = 1 + kind.spread * random.uniform(-1, 1, (size.layers, size.slices))
-    tables = {b: _rows(np.rint(shard * b / 32 * varied).astype(int)) for b in BITS}
+    part = like.slices / size.slices
+    means = {b: part * float(np.mean(like.shard_bytes[b])) for b in like.bitwidths}
+    tables = {b: _integers(np.rint(mean * varied).astype(int)) for b, mean in means.items()}
     return ModelManifest(
         model=f"generated-{size}",
         layers=size.layers,
         slices=size.slices,
-        geometry=_geometry(size),
-        bitwidths=BITS,
+        geometry=Geometry(hidden=64 * size.slices, heads=size.slices, ffn=256 * size.slices),
+        bitwidths=like.bitwidths,
         shard_bytes=tables,
-        resident_bytes=12_000_000,
-        decoded_shard_bytes=int(shard),
+        resident_bytes=like.resident_bytes,
+        decoded_shard_bytes=round(part * like.decoded_shard_bytes),
         slice_selection=kind.selection,
         depths=tuple(range(1, size.layers + 1)),
-        widths=tuple(range(_least_width(size), size.slices + 1)),
+        widths=tuple(range(1, size.slices + 1)),
     ).sealed()
 
 
-def _rows(table: NDArray[np.generic]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(row) for row in table.tolist())
-
-
-def _geometry(size: Size) -> Geometry:
-    return Geometry(hidden=64 * size.slices, heads=size.slices, ffn=256 * size.slices)
-
-
-def _least_width(size: Size) -> int:
-    """A quarter of the slices, as in STI's measured table."""
-    return max(1, size.slices // 4)
-
-
-def _device(size: Size, random: Generator) -> DeviceProfile:
-    widths = range(_least_width(size), size.slices + 1)
-    per_slice = (FULL_LAYER_US - FIXED_LAYER_US) / size.slices
-    weights = SHARD_WEIGHTS_OF_12 * 12 // size.slices
-    decode_us = {
-        b: round(nanoseconds * weights / 1000)
-        for b, nanoseconds in zip(BITS, DECODE_NS_PER_WEIGHT[random.integers(3)], strict=True)
-    }
+def _device(model: ModelManifest, random: Generator) -> DeviceProfile:
+    """The measured machine or STI's, the latter scaled to shards of the model's size."""
+    machine = _machine()
+    entry = machine.compute[0]
+    layer_us, decode_us = dict(entry.layer_us), dict(entry.shard_decode_us)
+    part = 12 / model.slices
+    if random.integers(2):
+        shrink = 12 * float(np.mean(_manifest().shard_bytes[32])) / STI_LAYER_BYTES
+        shrink *= STI_BYTES_PER_S / (machine.storage.bandwidth_bytes_per_s or STI_BYTES_PER_S)
+        layer_us = {m: round(1000 * ms * shrink) for m, ms in STI_LAYER_MS.items()}
+        decode_us = {b: round(1000 * STI_DECODE_MS * shrink) for b in decode_us} | {32: 0}
+    if random.integers(3) == 0:
+        decode_us = dict.fromkeys(decode_us, 0)
+    speed = 2.0 ** random.uniform(-1.6, 1.0)
+    bandwidth = round((machine.storage.bandwidth_bytes_per_s or STI_BYTES_PER_S) * speed)
     compute = Compute(
         target="cpu",
-        geometry=_geometry(size),
+        geometry=model.geometry,
         sequence_length=128,
-        layer_us={m: FIXED_LAYER_US + round(per_slice * m) for m in widths},
-        shard_decode_us=decode_us,
+        layer_us=_stretched(layer_us, model.slices),
+        shard_decode_us={b: round(us * part) for b, us in decode_us.items()},
     )
-    speed = 2.0 ** random.uniform(-3, 0.5)
     return DeviceProfile(
         name="generated",
-        provenance=PROVENANCE,
+        provenance=machine.provenance.model_copy(update={"kind": "synthetic"}),
         memory_bytes=2**40,
         storage=Storage(
-            bandwidth_bytes_per_s=round(BANDWIDTH_BYTES_PER_S * speed),
-            request_overhead_us=int(random.choice((0, 100))),
+            bandwidth_bytes_per_s=bandwidth, request_overhead_us=int(random.choice((0, 100)))
         ),
         compute=(compute,),
     )
 
 
+def _stretched(layer_us: dict[int, int], slices: int) -> dict[int, int]:
+    """Layer times of 12 slices as of others; below the narrowest, the line through 0."""
+    widths = np.array([0, *sorted(layer_us)]) * slices / 12
+    times = np.array([0, *(layer_us[m] for m in sorted(layer_us))])
+    every = np.arange(1, slices + 1)
+    us = np.maximum.accumulate(np.interp(every, widths, times))
+    return dict(zip(every.tolist(), np.rint(us).astype(int).tolist(), strict=True))
+
+
 def _importance(kind: Kind, random: Generator) -> ImportanceTable:
-    size = kind.size
-    of_layer = random.lognormal(0.0, 0.5, (size.layers, 1))
-    of_slice = random.lognormal(0.0, 0.8, (size.layers, size.slices))
-    weight = of_layer * of_slice
-    weight *= 5.0 / weight.sum()
-    floor = 0.0 if kind.selection == "prefix" else LOWEST_SHARE
-    gains = {
-        b: _floats(weight * (floor + (1 - floor) * share))
-        for b, share in zip(BITS, _shares(random), strict=True)
-    }
-    full = _full(size, random) + random.normal(0.0, 0.05, (size.layers, size.slices))
-    lost = random.uniform(3.0, 6.0)
-    base = full - lost + random.normal(0.0, 0.05, (size.layers, size.slices))
+    size, like = kind.size, _table()
+    highest = np.array(like.gain[like.highest_bits])
+    by_layer, by_slice = _spreads(highest)
+    layers = np.sort(random.lognormal(0.0, by_layer, size.layers))
+    layers *= random.lognormal(0.0, by_layer / 3, size.layers)
+    weights = layers[:, None] * random.lognormal(0.0, by_slice, (size.layers, size.slices))
+    weights *= highest.sum() / weights.sum()
+    shares = _shares(like, random)
+    if kind.selection == "prefix":
+        shares = (shares - shares[0]) / (1 - shares[0])
+    at = _positions(size, random)
+    full, base = _interpolated(like.full or like.base, at), _interpolated(like.base, at)
     return ImportanceTable(
         model=f"generated-{size}",
         task="generated",
-        metric="accuracy-like",
-        unit="points",
+        metric=like.metric,
+        unit=like.unit,
         base=_floats(base),
         full=_floats(full) if random.integers(2) else None,
-        gain=gains,
-        provenance=PROVENANCE,
+        gain={
+            b: _floats(weights * share) for b, share in zip(sorted(like.gain), shares, strict=True)
+        },
+        provenance=like.provenance.model_copy(update={"kind": "synthetic"}),
     )
 
 
-def _shares(random: Generator) -> list[float]:
-    """Error removed by each bitwidth, the steps varied a little from table to table."""
-    steps = np.diff(ERROR_REMOVED) * random.uniform(0.8, 1.2, len(BITS) - 1)
-    return [0.0, *(steps.cumsum() / steps.sum()).tolist()]
+def _spreads(gain: NDArray[np.float64]) -> tuple[float, float]:
+    """Standard deviations of the logarithm: of layers' means, and within a layer."""
+    logarithm = np.log(gain)
+    return float(logarithm.mean(axis=1).std()), float(logarithm.std(axis=1).mean())
 
 
-def _full(size: Size, random: Generator) -> NDArray[np.float64]:
-    """Points of every (n, m) at full precision, 89 for the whole model; 20 lost without any."""
-    depth = np.arange(1, size.layers + 1)[:, None] / size.layers
-    width = np.arange(1, size.slices + 1)[None, :] / size.slices
-    kept = depth ** random.uniform(0.35, 0.65) * width ** random.uniform(0.25, 0.5)
-    return 89.0 - 20.0 * (1 - kept) ** 1.5
+def _shares(like: ImportanceTable, random: Generator) -> NDArray[np.float64]:
+    """Share of the highest bitwidth's gain that each brings, the steps varied by a tenth."""
+    sums = np.array([np.sum(like.gain[b]) for b in sorted(like.gain)])
+    steps = np.diff(sums, prepend=0.0) * random.uniform(0.9, 1.1, len(sums))
+    shares: NDArray[np.float64] = steps.cumsum() / steps.sum()
+    return shares
+
+
+Positions = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
+
+
+def _positions(size: Size, random: Generator) -> Positions:
+    """Where depths and widths lie between nothing and the whole model."""
+    depth = np.arange(1, size.layers + 1) / size.layers
+    width = np.arange(1, size.slices + 1) / size.slices
+    return depth ** random.uniform(0.15, 1.0), width ** random.uniform(0.4, 1.2)
+
+
+def _interpolated(table: tuple[tuple[float, ...], ...], at: Positions) -> NDArray[np.float64]:
+    known = np.array(table)
+    depths = np.arange(1, len(known) + 1) / len(known)
+    widths = np.arange(1, len(known[0]) + 1) / len(known[0])
+    by_width = np.empty((len(known), len(at[1])))
+    for row, scores in zip(by_width, known, strict=True):
+        row[:] = np.interp(at[1], widths, scores)
+    found = np.empty((len(at[0]), len(at[1])))
+    for column, scores in zip(found.T, by_width.T, strict=True):
+        column[:] = np.interp(at[0], depths, scores)
+    return found
+
+
+def _integers(table: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in table.tolist())
 
 
 def _floats(table: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in table.tolist())
 
 
-def _lowest_layer_bytes(model: ModelManifest) -> int:
-    return sum(model.shard_bytes[BITS[0]][0])
+def lowest_layer_bytes(model: ModelManifest) -> int:
+    """Bytes of the first layer at the lowest bitwidth."""
+    return sum(model.shard_bytes[min(model.shard_bytes)][0])
 
 
-def _least_latency(model: ModelManifest, device: DeviceProfile) -> int:
+def least_latency(model: ModelManifest, device: DeviceProfile) -> int:
     """Least latency of half the layers at half the width: smaller submodels are easy to plan."""
     compute = device.compute[0]
     depth, width = max(1, model.layers // 2), max(1, model.slices // 2)
-    sizes = sorted(model.shard_bytes[BITS[0]][0])[:width]
-    read = sum(map(device.storage.read_us, sizes))
-    step = compute.layer_compute_us(width) + width * compute.decode_us(BITS[0])
+    lowest = min(model.shard_bytes)
+    read = sum(map(device.storage.read_us, sorted(model.shard_bytes[lowest][0])[:width]))
+    step = compute.layer_compute_us(width) + width * compute.decode_us(lowest)
     return read + max(depth * step, (depth - 1) * read + step)

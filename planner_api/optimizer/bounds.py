@@ -52,7 +52,29 @@ def worth_of_limits(
         - float(price.compute.sum()) * problem.layer_us[1:]
         + multipliers.preload * problem.preload_bytes
         + multipliers.held * room
+        + multipliers.decode * most_decode_us(problem, len(price.read))
     )
+
+
+def most_decode_us(problem: Problem, depth: int) -> NDArray[np.int64]:
+    """(M,), by width - 1: no plan of this depth and the width decodes for longer in all.
+
+    All decode follows the first layer's reads, and it is a multiple of what all bitwidths' decode
+    times are multiples of: the time left by compute, rounded down to such a multiple.
+    """
+    widths = np.arange(1, problem.slices + 1)
+    left = problem.latency_us - depth * problem.layer_us[1:] - _least_first_read_us(problem)
+    step = int(np.gcd.reduce(problem.decode_us))
+    if step == 0:
+        return np.zeros_like(widths)
+    return left // step * step
+
+
+def _least_first_read_us(problem: Problem) -> NDArray[np.int64]:
+    """(M,), by width - 1: the least time that reading the first layer takes."""
+    if problem.preload_bytes > 0:
+        return np.zeros(problem.slices, dtype=np.int64)
+    return np.sort(problem.read_us[0].min(axis=1)).cumsum()
 
 
 def best_by_width(problem: Problem, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,6 +113,7 @@ def lagrangian_bound(
         buffer=None if own.buffer is None else tuple(own.buffer.tolist()),
         memory=None if own.memory is None else tuple(own.memory.tolist()),
         preload=own.preload,
+        decode=own.decode or None,
     )
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from ortools.sat.python.cp_model import IntVar
 
-    from planner_api.optimizer.cp_sat import Effort
+    from planner_api.optimizer.columns import Refined
+    from planner_api.optimizer.cp_sat import Effort, Search
     from planner_api.optimizer.multipliers import Multipliers
     from planner_api.optimizer.program import Answer, Wanted
     from planner_api.optimizer.relaxation import PairModel
@@ -50,7 +51,7 @@ def mixed(model: PairModel, columns: list[Selection], wanted: Wanted, effort: Ef
     program = Program(model, options)
     for within in program.layers:
         program.model.add_exactly_one(program.taken[within])
-    answer = replace(program.solve(wanted, effort), most_gain=None)
+    answer = replace(program.solve(wanted, effort, "by_relaxation"), most_gain=None)
     if answer.taken is None:
         return Closed(selection=None, answer=answer)
     chosen, layers = known[answer.taken], layers[answer.taken]
@@ -77,29 +78,43 @@ def _distinct(
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Core:
-    """States worth a look: (C,) each, by layer. `whole` if all others are proven useless."""
+    """States worth a look: (C,) each, by layer. `whole` if all others are proven useless.
+
+    known: (C,) bool, the best plan known if it is of this pair, None if not.
+    """
 
     states: NDArray[np.intp]
     layers: NDArray[np.intp]
     slices: NDArray[np.intp]
     whole: bool
+    known: NDArray[np.bool_] | None
 
 
 def core_of(
-    model: PairModel, multipliers: Multipliers, *, most_loss: float, most_states: int
+    model: PairModel, refined: Refined, known: Selection | None, *, least: float, most_states: int
 ) -> Core:
-    """States of a loss up to `most_loss`, and of those the `most_states` of least loss."""
+    """States that a plan of `least` gain may use, and of those the `most_states` of least loss.
+
+    known: the best plan known if it is of this pair.
+    """
+    multipliers, most_loss = refined.multipliers, refined.bound - least
     loss = losses(model, multipliers)
     order = np.argsort(loss, axis=None, kind="stable")
     within = int((loss <= most_loss).sum())
     kept = order[: min(within, most_states)]
     states, layers, slices = np.unravel_index(kept, loss.shape)
     by_layer = np.lexsort((states, slices, layers))
+    states, layers, slices = states[by_layer], layers[by_layer], slices[by_layer]
+    is_known = None
+    if known is not None:
+        same_slice = known.slices[layers] == slices[:, None]
+        is_known = (same_slice & (known.states[layers] == states[:, None])).any(axis=1)
     return Core(
-        states=states[by_layer],
-        layers=layers[by_layer],
-        slices=slices[by_layer],
+        states=states,
+        layers=layers,
+        slices=slices,
         whole=within <= most_states,
+        known=is_known,
     )
 
 
@@ -116,9 +131,9 @@ def losses(model: PairModel, multipliers: Multipliers) -> NDArray[np.float64]:
 
 
 def best_of_core(
-    model: PairModel, core: Core, known: Selection | None, wanted: Wanted, effort: Effort
+    model: PairModel, core: Core, wanted: Wanted, effort: Effort, search: Search
 ) -> Closed:
-    """The best plan of the core that gains as much as is wanted; `known` is one that does."""
+    """The best plan of the core that gains as much as is wanted."""
     picked = (core.states, core.layers, core.slices)
     sizes = model.tables.sizes[picked]
     preloaded = core.states >= model.tables.streamed
@@ -132,9 +147,9 @@ def best_of_core(
     )
     program = Program(model, options)
     _fill_layers(program, model, core)
-    if known is not None:
-        program.start_from(_holds(known, core))
-    answer = program.solve(wanted, effort)
+    if core.known is not None:
+        program.start_from(core.known)
+    answer = program.solve(wanted, effort, search)
     answer = answer if core.whole else replace(answer, most_gain=None)
     if answer.taken is None:
         return Closed(selection=None, answer=answer)
@@ -144,14 +159,6 @@ def best_of_core(
         states=core.states[answer.taken].reshape(shape),
     )
     return Closed(selection=selection, answer=answer)
-
-
-def _holds(selection: Selection, core: Core) -> NDArray[np.bool_]:
-    """(C,): the states of the core that are part of a selection."""
-    return (
-        (selection.slices[core.layers] == core.slices[:, None])
-        & (selection.states[core.layers] == core.states[:, None])
-    ).any(axis=1)
 
 
 def _fill_layers(program: Program, model: PairModel, core: Core) -> None:

@@ -92,7 +92,7 @@ class Master:
     """The master program of one pair; times are in latencies, bytes in buffers, gains in totals.
 
     Rows, with F_l and C_l the ends of reads and compute: F_l >= F_{l-1} + reads, F_l >= C_{l-w} +
-    reads, C_l >= F_l + step, C_l >= C_{l-1} + step, C_n <= latency.
+    reads, C_l >= F_l + step, C_l >= C_{l-1} + step, C_n <= latency; all decode together.
     """
 
     def __init__(self, model: PairModel) -> None:
@@ -144,6 +144,9 @@ class Master:
     def _add_limits(self) -> None:
         model = self._model
         self._preload = self._limit(1.0) if model.tables.preloads else None
+        self._decode = None
+        if model.tables.decode_us.any():
+            self._decode = self._limit(model.most_decode_us / self._latency)
         self._memory: list[int] = []
         if model.memory_binds:
             ahead = model.problem.read_ahead
@@ -161,7 +164,8 @@ class Master:
         for layer, column in enumerate(columns):
             self._program.term(self._one_each[layer], column, 1.0)
             self._set((self._reads[layer], self._buffered[layer]), column, reads[layer])
-            self._set((self._after_read[layer], self._chain[layer]), column, decodes[layer])
+            decoded_by = (self._after_read[layer], self._chain[layer], self._decode)
+            self._set(decoded_by, column, decodes[layer])
         if self._preload is not None:
             for column, preloaded in zip(columns, totals.preloaded_bytes.tolist(), strict=True):
                 self._set((self._preload,), column, preloaded / self._buffer)
@@ -199,6 +203,7 @@ class Master:
             buffer=None if unlimited else self._duals(self._buffered) * per_us,
             memory=memory if self._memory else None,
             preload=float(self._duals([self._preload])[0]) * self._gain / self._buffer,
+            decode=float(self._duals([self._decode])[0]) * per_us,
         )
         if not flows_are_valid(self._model.problem, duals):
             duals = replace(duals, buffer=np.zeros(self._model.depth))

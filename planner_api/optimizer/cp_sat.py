@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, IntVar, LinearExpr
 
 Status = Literal["optimal", "feasible", "infeasible", "unknown"]
+Search = Literal["plain", "by_relaxation", "by_pseudo_costs"]
+"""The latter two are for knapsack-like models: the linear relaxation proves most of what is proven
+there, and presolve costs more than it saves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,12 +63,9 @@ def weighted(variables: Sequence[IntVar], coefficients: Sequence[int]) -> Linear
 
 
 def run(
-    model: CpModel, effort: Effort, *, absolute_gap: float = 0.0, by_relaxation: bool = False
+    model: CpModel, effort: Effort, *, absolute_gap: float = 0.0, search: Search = "plain"
 ) -> Outcome:
-    """Solve with one worker and a fixed seed; stop early within the gap of the objective.
-
-    by_relaxation: for knapsack-like models, where the linear relaxation proves most.
-    """
+    """Solve with one worker and a fixed seed; stop early within the gap of the objective."""
     from ortools.sat.python import cp_model  # noqa: PLC0415 - takes a second to import
 
     solver = cp_model.CpSolver()
@@ -79,10 +79,11 @@ def run(
     solver.parameters.relative_gap_limit = 0.0
     # With coefficients near 2^31, "linear inclusion: sparsify superset" cuts off optima (9.15).
     solver.parameters.presolve_inclusion_work_limit = 0
-    if by_relaxation:
+    if search != "plain":
         solver.parameters.linearization_level = 2
-        solver.parameters.cp_model_probing_level = 0
-        solver.parameters.symmetry_level = 0
+        solver.parameters.cp_model_presolve = False
+    if search == "by_pseudo_costs":
+        solver.parameters.search_branching = cp_model.PSEUDO_COST_SEARCH
     code = solver.solve(model)
     found = code in {cp_model.OPTIMAL, cp_model.FEASIBLE}
     statuses: dict[cp_model.CpSolverStatus, Status] = {

@@ -112,7 +112,7 @@ def moves_of(model: PairModel, selection: Selection, multipliers: Multipliers) -
     read_us = model.tables.read_us[:, rows, slices] - model.tables.read_us[own]
     decode_us = model.tables.decode_us[:, None, None] - model.tables.decode_us[states]
     held = sizes - own_sizes
-    cost = price.read[:, None] * read_us + price.compute[:, None] * decode_us
+    cost = price.read[:, None] * read_us + price.decode[:, None] * decode_us
     cost += price.preloaded * preloaded + price.streamed[:, None] * (held - preloaded)
     return Moves(
         gained=gained,

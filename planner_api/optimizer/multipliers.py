@@ -8,7 +8,7 @@ limit, w = r + 1); the flows over F_{l-1} -> F_l and C_{l-1} -> C_l follow by co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,13 +28,15 @@ class Multipliers:
 
     path, buffer: (depth,) per microsecond. memory: (depth,) per byte, one for each window of
     layers whose streamed shards are in memory at once, or None for zeros. preload: per byte.
-    buffer is None where reads may run ahead without limit.
+    decode: per microsecond of all layers' decode (see `most_decode_us`). buffer is None where
+    reads may run ahead without limit.
     """
 
     path: NDArray[np.float64]
     buffer: NDArray[np.float64] | None
     memory: NDArray[np.float64] | None
     preload: float
+    decode: float = 0.0
 
     @property
     def depth(self) -> int:
@@ -59,6 +61,7 @@ class Multipliers:
             buffer=None if self.buffer is None else self.buffer * factor,
             memory=None if self.memory is None else self.memory * factor,
             preload=self.preload * factor,
+            decode=self.decode * factor,
         )
 
     def towards(self, other: Multipliers, share: float) -> Multipliers:
@@ -74,6 +77,7 @@ class Multipliers:
             buffer=buffer,
             memory=memory,
             preload=keep * self.preload + share * other.preload,
+            decode=keep * self.decode + share * other.decode,
         )
 
 
@@ -81,12 +85,13 @@ class Multipliers:
 class Prices:
     """What the multipliers make each layer's resources cost; (depth,) each.
 
-    read, compute: per microsecond of reads, and of decode + compute: the flow through F_l and
-    C_l. streamed: per streamed byte. preloaded: per preloaded byte, in any layer.
+    read, compute: per microsecond of reads and of compute: the flow through F_l and C_l. decode:
+    per microsecond. streamed: per streamed byte. preloaded: per preloaded byte, in any layer.
     """
 
     read: NDArray[np.float64]
     compute: NDArray[np.float64]
+    decode: NDArray[np.float64]
     streamed: NDArray[np.float64]
     preloaded: float
 
@@ -102,6 +107,7 @@ def prices(problem: Problem, multipliers: Multipliers) -> Prices:
     return Prices(
         read=read,
         compute=compute,
+        decode=compute + multipliers.decode,
         streamed=np.zeros(len(path)) if memory is None else _by_window(memory, problem.read_ahead),
         preloaded=multipliers.preload + multipliers.held,
     )
@@ -137,7 +143,7 @@ def for_depth(problem: Problem, multipliers: Multipliers, depth: int) -> Multipl
         path[0] = max(0.0, multipliers.latency - float(path[1:].sum()) + float(buffer.sum()))
     if memory is not None:
         memory = np.append(np.zeros(added), memory[cut:])
-    return Multipliers(path=path, buffer=buffer, memory=memory, preload=multipliers.preload)
+    return replace(multipliers, path=path, buffer=buffer, memory=memory)
 
 
 def _sums_from(values: NDArray[np.float64]) -> NDArray[np.float64]:

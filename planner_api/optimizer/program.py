@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from ortools.sat.python.cp_model import CpModel, LinearExpr
 
-    from planner_api.optimizer.cp_sat import Effort, Outcome
+    from planner_api.optimizer.cp_sat import Effort, Outcome, Search
     from planner_api.optimizer.relaxation import PairModel
 
 STEPS = 40
@@ -129,7 +129,7 @@ class Program:
         for option, is_taken in zip(self.taken, taken.tolist(), strict=True):
             self.model.add_hint(option, is_taken)
 
-    def solve(self, wanted: Wanted, effort: Effort) -> Answer:
+    def solve(self, wanted: Wanted, effort: Effort, search: Search) -> Answer:
         """The best plan that gains as much as is wanted."""
         steps = 2.0 ** (STEPS - math.ceil(math.log2(wanted.most))) if wanted.most > 0 else 1.0
         gains = np.ceil(self._options.gain * steps)
@@ -138,7 +138,7 @@ class Program:
         self.model.add(objective <= math.ceil(wanted.most * steps) + len(self.taken))
         self.model.maximize(objective)
         gap = wanted.close_enough * steps
-        outcome = run(self.model, effort, absolute_gap=gap, by_relaxation=True)
+        outcome = run(self.model, effort, absolute_gap=gap, search=search)
         return Answer(
             taken=self._taken(outcome),
             most_gain=_proven(outcome, steps),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner_api.optimizer.bounds import unit_of
+from planner_api.optimizer.bounds import most_decode_us, unit_of
 from planner_api.optimizer.choice import ABSENT, Choice
 from planner_api.optimizer.multipliers import Multipliers, prices
 
@@ -45,7 +45,8 @@ class Totals:
 class PairModel:
     """One pair: its part of the tables, and its limits.
 
-    `unit` turns gains into score. `memory_binds` is False where no choice can reach the limit.
+    `unit` turns gains into score. `most_decode_us`: of all layers together. `memory_binds` is
+    False where no choice can reach the limit.
     """
 
     problem: Problem
@@ -53,6 +54,7 @@ class PairModel:
     unit: float
     tables: Tables
     step_us: int
+    most_decode_us: int
     room_bytes: int
     memory_binds: bool
 
@@ -84,6 +86,7 @@ class PairModel:
             - float(price.compute.sum()) * self.step_us
             + multipliers.preload * self.problem.preload_bytes
             + multipliers.held * self.room_bytes
+            + multipliers.decode * self.most_decode_us
         )
         states = np.take_along_axis(state, slices, axis=1)
         return limits + float(best.sum()), Selection(slices=slices, states=states)
@@ -143,6 +146,7 @@ def pair_model(problem: Problem, tables: Tables, pair: Pair) -> PairModel:
         unit=unit_of(problem, pair),
         tables=own,
         step_us=int(problem.layer_us[pair.width]),
+        most_decode_us=int(most_decode_us(problem, pair.depth)[pair.width - 1]),
         room_bytes=room,
         memory_binds=room < _most_bytes(problem, own, pair),
     )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from plan_contracts import ShadowPrices
     from planner_api.optimizer.columns import Refined
+    from planner_api.optimizer.cp_sat import Search
     from planner_api.optimizer.multipliers import Multipliers
     from planner_api.optimizer.problem import Pair, Problem
     from planner_api.optimizer.relaxation import PairModel, Selection
@@ -56,13 +57,13 @@ class Closing:
 
     states: int | None
     effort: float
+    search: Search = "by_relaxation"
 
 
 CLOSINGS = (
     Closing(states=None, effort=0.02),
-    Closing(states=3000, effort=0.2),
-    Closing(states=400, effort=0.1),
-    Closing(states=1_000_000, effort=10.0),
+    Closing(states=3000, effort=0.12),
+    Closing(states=1_000_000, effort=10.0, search="by_pseudo_costs"),
 )
 
 
@@ -220,9 +221,9 @@ class _Search:
     def close_pair(self, opened: Opened, closing: Closing) -> None:
         model, refined = opened.model, opened.refined
         base = self.problem.pair_base(model.pair)
-        known = -np.inf if self.best is None else self.best.evaluation.objective
+        best = -np.inf if self.best is None else self.best.evaluation.objective
         wanted = Wanted(
-            least=max(0.0, (known - base) / model.unit),
+            least=max(0.0, (best - base) / model.unit),
             most=(self.ledger.ceiling(model.pair) - base) / model.unit,
             close_enough=self.goal / model.unit,
         )
@@ -235,17 +236,15 @@ class _Search:
         if closing.states is None:
             closed = mixed(model, refined.columns, wanted, effort)
         else:
-            most_loss = refined.bound - wanted.least
-            core = core_of(
-                model, refined.multipliers, most_loss=most_loss, most_states=closing.states
-            )
-            closed = best_of_core(model, core, self.known_of(model), wanted, effort)
+            known = self.known_of(model)
+            core = core_of(model, refined, known, least=wanted.least, most_states=closing.states)
+            closed = best_of_core(model, core, wanted, effort, closing.search)
         self.solver_effort -= closed.answer.deterministic_time
         self.truncated = self.truncated or closed.answer.truncated
         if closed.selection is not None:
             self.polish(opened, closed.selection)
         if closed.answer.most_gain is not None:
-            self.take_word(model, closed.answer.most_gain, known)
+            self.take_word(model, closed.answer.most_gain, best)
 
     def known_of(self, model: PairModel) -> Selection | None:
         """The best plan if it is of this pair."""

@@ -42,6 +42,6 @@ def _first_byte(problem: Problem, model: PairModel, multipliers: Multipliers) ->
     known = np.isfinite(tables.gain) & allowed & np.isfinite(best)
     if not known.any():
         return 0.0
-    preloaded = tables.gain - (tables.decode_us[:, None] * price.compute)[:, :, None]
+    preloaded = tables.gain - (tables.decode_us[:, None] * price.decode)[:, :, None]
     saved = np.where(known, preloaded, 0.0) - np.where(known, best, 0.0)
     return max(0.0, float((saved / tables.sizes)[known].max()) - multipliers.held)

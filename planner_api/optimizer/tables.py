@@ -69,7 +69,7 @@ class Tables:
             cost[:split] += self.sizes[:split, :depth] * price.streamed[:, None]
         if self.preloads:
             np.multiply(self.sizes[split:, :depth], price.preloaded, out=cost[split:])
-        cost += (self.decode_us[:, None] * price.compute)[:, :, None]
+        cost += (self.decode_us[:, None] * price.decode)[:, :, None]
         return np.subtract(gain, cost, out=cost)
 
 

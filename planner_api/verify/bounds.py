@@ -6,6 +6,7 @@ and each layer's best choice of shards at these prices bound the score of every 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -66,8 +67,10 @@ def wrong_multipliers(numbers: Numbers, bound: PairBound) -> Messages:
             return
         if min(prices or (0.0,)) < 0:
             yield f"{name} must not be negative, got {min(prices or ())}"
-    if bound.preload < 0:
-        yield f"preload must not be negative, got {bound.preload}"
+    for name in ("preload", "decode"):
+        price: float | None = getattr(bound, name)
+        if price is not None and price < 0:
+            yield f"{name} must not be negative, got {price}"
     if bound.buffer is not None and ahead is None:
         yield "buffer must be null without a read-ahead limit"
         return
@@ -105,10 +108,26 @@ def lagrangian_bound(numbers: Numbers, bound: PairBound) -> float:
         - into_compute.sum() * numbers.layer_us[bound.width - 1]
         + bound.preload * documents.target.preload_bytes
         + sum(bound.memory or ()) * (documents.memory_bytes - documents.spent_bytes(bound.width))
+        + (bound.decode or 0.0) * most_decode_us(numbers, bound.depth, bound.width)
     )
     best = worth_of(numbers, bound).max(axis=2)
     base = numbers.base[bound.depth - 1, bound.width - 1]
     return float(base + limits + _sum_of_best(numbers, best, bound.width))
+
+
+def most_decode_us(numbers: Numbers, depth: int, width: int) -> int:
+    """No plan of the pair decodes for longer in all.
+
+    All decode follows the first layer's reads and runs between compute: what these leave of the
+    target, rounded down to a multiple of the greatest common divisor of the decode times.
+    """
+    first_reads = 0
+    if numbers.documents.target.preload_bytes == 0:
+        fastest = numbers.read_us[0][:, ~numbers.preloaded].min(axis=1)
+        first_reads = int(np.sort(fastest)[:width].sum())
+    left = numbers.latency_us - depth * int(numbers.layer_us[width - 1]) - first_reads
+    step = math.gcd(*numbers.decode_us.tolist())
+    return left // step * step if step else 0
 
 
 def worth_of(numbers: Numbers, bound: PairBound) -> NDArray[np.float64]:
@@ -117,9 +136,10 @@ def worth_of(numbers: Numbers, bound: PairBound) -> NDArray[np.float64]:
     memory = np.array(bound.memory or (0.0,) * depth)
     windows = _windows(memory, numbers.documents.target.read_ahead_layers)
     per_byte = np.where(numbers.preloaded, bound.preload + memory.sum(), windows[:, None])
+    into_decode = flows.compute + flows.reads_to_compute + (bound.decode or 0.0)
     cost = (
         (flows.reads + flows.freed)[:, None, None] * numbers.read_us[:depth]
-        + (flows.compute + flows.reads_to_compute)[:, None, None] * numbers.decode_us
+        + into_decode[:, None, None] * numbers.decode_us
         + per_byte[:, None, :] * numbers.size_bytes[:depth]
     )
     gain = numbers.scale[depth - 1, bound.width - 1] * numbers.gain[:depth]

@@ -80,7 +80,7 @@ def _check_bound(claim: Claim, bound: PairBound) -> Messages:
     yield from wrong
     if bound.kind == "table":
         yield from straying("upper_bound", bound.upper_bound, table, claim.span)
-        if bound.path or bound.buffer or bound.memory or bound.preload:
+        if bound.path or bound.buffer or bound.memory or bound.preload or bound.decode:
             yield "a bound of kind table must have no multipliers"
     elif bound.kind == "solver":
         if bound.upper_bound > table and not same_score(bound.upper_bound, table, claim.span):

@@ -27,9 +27,11 @@ class PairBound(Part):
     `table`: the sum of the best gains, no multipliers. `lagrangian`: recomputed from the
     non-negative multipliers `path` (one a layer; with a read-ahead limit the flow from reads to
     compute), `buffer` (with a read-ahead limit: the flow from the compute of layer l-w to the
-    reads of layer l, one a layer), `memory` (one a layer, per byte) and `preload` (per byte).
-    See PLANNING, "Bound by layers". `solver`: the bound is the word of a solver; its multipliers
-    leave few plans that could score more, so that these can be gone through.
+    reads of layer l, one a layer), `memory` (one a layer, per byte), `preload` (per byte) and
+    `decode` (per microsecond of all decode; it is a multiple of what all bitwidths' decode times
+    are multiples of). See PLANNING, "Bound by layers". `solver`: the bound is the word of a
+    solver; its multipliers leave few plans that could score more, so that these can be gone
+    through.
     """
 
     depth: Positive
@@ -40,6 +42,7 @@ class PairBound(Part):
     buffer: tuple[float, ...] | None = None
     memory: tuple[float, ...] | None = None
     preload: float = 0.0
+    decode: float | None = None
 
 
 class Certificate(Part):
