@@ -42,7 +42,7 @@ UNTOLD = {
     ("plan", "provenance", "truncated"),
 }
 """What may change if sealed anew: another software might have said so."""
-PRICES = {"path", "buffer", "memory", "preload", "swapped"}
+PRICES = {"path", "buffer", "memory", "preload", "decode", "swapped"}
 """And of bounds their order, and prices that give the same bound."""
 
 
