@@ -49,17 +49,21 @@ def sample(
 
 def autoregressive(noise: NDArray[np.float64], autocorrelation: float) -> NDArray[np.float64]:
     """AR(1) along the first axis with unit variance, from independent unit normals, in place."""
-    innovation = np.sqrt(1 - autocorrelation**2)
+    noise[1:] *= np.sqrt(1 - autocorrelation**2)
     for index in range(1, len(noise)):
-        noise[index] = autocorrelation * noise[index - 1] + innovation * noise[index]
+        noise[index] += autocorrelation * noise[index - 1]
     return noise
 
 
 def _scaled(
     duration_us: NDArray[np.int64], sigma: float, z: NDArray[np.float64]
 ) -> NDArray[np.int64]:
+    """Durations times exp(sigma z), rounded up; works in place, as z is large and ours."""
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = np.ceil(duration_us[:, None] * np.exp(sigma * z))
+        z *= sigma
+        scaled = np.exp(z, out=z)
+        scaled *= duration_us[:, None]
+        np.ceil(scaled, out=scaled)
     if not (scaled.sum(axis=0) <= LARGEST_SUM_US).all():
         message = (
             f"jitter must keep the sum of a run's durations within {LARGEST_SUM_US} us, "
