@@ -11,7 +11,7 @@ COUNTERS = Path("/proc/stat")
 WAITING = (3, 4)
 """Columns of `cpu` that are no work: idle, and idle with I/O pending."""
 
-QUIET_CORES = 0.15
+QUIET_CORES = 0.25
 SAMPLE_S = 2.0
 
 

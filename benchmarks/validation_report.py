@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from benchmarks.machine_load import QUIET_CORES
 from plan_contracts import __version__
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 BEGIN = "<!-- figures: written by `python -m benchmarks validate --markdown` -->\n"
 END = "<!-- end of the figures -->\n"
+BUSY = " (a busy machine: errors are then mostly those of its compute)"
 MICROSECONDS_PER_MS = 1000
 PLAN_HEADS = ("plan", "simulated ms", "measured ms", "error", "spread", "work error", "stall order")
 LAYER_HEADS = ("plan", "end of each layer: error", "stall of each layer, ms: simulated / measured")
@@ -44,10 +46,11 @@ def tables(plans: Sequence[ComparedPlan]) -> Iterable[Table]:
 
 def described_machine(others_cores: float | None, rounds: int) -> str:
     """Where and how it was measured."""
-    others = "unknown" if others_cores is None else f"{others_cores:.2f}"
+    others = "an unknown part" if others_cores is None else f"{others_cores:.2f}"
     return (
         f"shardstream {__version__}, {platform.machine()}, {os.cpu_count()} cores, of which other "
-        f"programs took {others}; median of {rounds} runs, spread: interquartile range"
+        f"programs took {others}; medians of {rounds} rounds"
+        + (BUSY if others_cores is not None and others_cores > QUIET_CORES else "")
     )
 
 

@@ -7,6 +7,7 @@ does: the reads have their own thread, and one compute thread is what a profile 
 from __future__ import annotations
 
 import datetime as dt
+import math
 import statistics
 import sys
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from shard_runtime.reader import PacedReader, open_reader
 from shard_runtime.store import ShardStore
 from shard_runtime.tokens import pad_tokens
 from simulator import simulate
+from simulator.calibration import moved_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,31 +96,57 @@ class ComparedPlan:
 
 
 def validate_at(store_folder: Path, bandwidth_mb_s: int, rounds: int) -> tuple[ComparedPlan, ...]:
-    """Profile, plan, run every plan once in each round, and compare; prints what it is doing."""
+    """Profile, plan, run, and compare; prints what it is doing.
+
+    In each round the profile is measured and then every plan runs once; what is compared in the
+    end are the medians of both. So whatever slows the machine for a while meets both alike.
+    """
     store = ShardStore.open(store_folder)
     reader, _ = open_reader(store.shard_files()[0], direct=True)
     paced = PacedReader(reader, bandwidth_mb_s * BYTES_PER_MB, REQUEST_OVERHEAD_US)
     machine = Machine(store=store, engine=load_engine("auto", store), reader=paced)
-    _say(f"{bandwidth_mb_s} MB/s: measuring the profile")
-    device = measure(machine, _measure_options(bandwidth_mb_s, rounds))
-    _say(f"{bandwidth_mb_s} MB/s: planning")
-    plans = plans_of(device, store.manifest)
-    runners = [PlanRunner(plan, machine, device=device) for plan in plans]
     tokens = pad_tokens([TOKEN] * SEQUENCE_LENGTH, SEQUENCE_LENGTH)
-    runs: list[list[Run]] = [[] for _ in plans]
-    for number in range(rounds + 1):
-        _say(
-            f"{bandwidth_mb_s} MB/s: round {number} of {rounds}" + ("" if number else " (warm-up)")
-        )
+    _say(f"{bandwidth_mb_s} MB/s: a first profile, and plans for it")
+    options = _measure_options(bandwidth_mb_s)
+    first = measure(machine, options)
+    runners = [PlanRunner(p, machine, device=first) for p in plans_of(first, store.manifest)]
+    profiles: list[DeviceProfile] = []
+    runs: list[list[Run]] = [[] for _ in runners]
+    for number in range(1, rounds + 1):
+        _say(f"{bandwidth_mb_s} MB/s: round {number} of {rounds}")
+        profiles.append(measure(machine, options))
         for runner, of_plan in zip(runners, runs, strict=True):
-            run = runner.run(tokens)
-            if number:
-                of_plan.append(run)
+            of_plan.append(runner.run(tokens))
     paced.close()
+    device = median_profile(profiles)
     return tuple(
-        compare(bandwidth_mb_s, plan, device, store.manifest, of_plan)
-        for plan, of_plan in zip(plans, runs, strict=True)
+        compare(bandwidth_mb_s, moved_to(runner.plan, device), device, store.manifest, of_plan)
+        for runner, of_plan in zip(runners, runs, strict=True)
     )
+
+
+def median_profile(profiles: Sequence[DeviceProfile]) -> DeviceProfile:
+    """The first profile with the median of every number that all measured, rounded up."""
+    computes = [profile.compute[0] for profile in profiles]
+    compute = computes[0].model_copy(
+        update={
+            "layer_us": _median_table([entry.layer_us for entry in computes]),
+            "shard_decode_us": _median_table([entry.shard_decode_us for entry in computes]),
+            "fixed_us": math.ceil(statistics.median(entry.fixed_us for entry in computes)),
+        }
+    )
+    storages = [profile.storage for profile in profiles]
+    storage = storages[0].model_copy(
+        update={
+            name: math.ceil(statistics.median(getattr(storage, name) for storage in storages))
+            for name in ("bandwidth_bytes_per_s", "request_overhead_us")
+        }
+    )
+    return profiles[0].model_copy(update={"storage": storage, "compute": (compute,)})
+
+
+def _median_table(tables: Sequence[dict[int, int]]) -> dict[int, int]:
+    return {key: math.ceil(statistics.median(t[key] for t in tables)) for key in tables[0]}
 
 
 def compare(
@@ -173,14 +201,14 @@ def name_of(plan: Plan) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _measure_options(bandwidth_mb_s: int, rounds: int) -> MeasureOptions:
+def _measure_options(bandwidth_mb_s: int) -> MeasureOptions:
     return MeasureOptions(
         sequence_lengths=(SEQUENCE_LENGTH,),
         name="this-machine",
         description=f"paced at {bandwidth_mb_s} MB/s + {REQUEST_OVERHEAD_US} us a read",
         source="python -m benchmarks validate",
         date=dt.datetime.now(dt.UTC).date(),
-        rounds=rounds,
+        rounds=1,
     )
 
 

@@ -9,18 +9,19 @@ import pytest
 from benchmarks.machine_load import Usage
 from benchmarks.validate import Validation
 from benchmarks.validation_cases import CASES, plans_of
-from benchmarks.validation_report import BEGIN, END, with_results
+from benchmarks.validation_report import BEGIN, END, described_machine, with_results
 from benchmarks.validation_runs import (
     Compared,
     ComparedLayer,
     ComparedPlan,
     compare,
     compared,
+    median_profile,
     name_of,
 )
-from builders import e2_json
+from builders import device, device_json, e2_json
 from device_profiles import catalog
-from plan_contracts import Geometry, ModelManifest
+from plan_contracts import DeviceProfile, Geometry, ModelManifest
 from plans import made
 from shard_runtime.execution import Run
 from simulator import simulate, to_trace
@@ -128,9 +129,21 @@ def test_a_wrong_order_of_stalls_names_the_plan() -> None:
     ]
 
 
-def test_a_busy_machine_gives_no_figures_that_count() -> None:
-    (shortfall,) = validated(PLAN, others_cores=1.79).shortfalls()
-    assert shortfall.endswith("got 1.79")
+@pytest.mark.parametrize(("others_cores", "busy"), [(0.1, False), (1.79, True), (None, False)])
+def test_a_busy_machine_is_said_to_be_one(others_cores: float | None, *, busy: bool) -> None:
+    assert ("busy" in described_machine(others_cores, 9)) == busy
+
+
+def test_every_number_of_a_profile_is_a_median_of_its_own() -> None:
+    def measured(bandwidth: int, layer_us: int) -> DeviceProfile:
+        return device(
+            device_json(layer_us={1: layer_us}, decode_us={2: layer_us // 10}, bandwidth=bandwidth)
+        )
+
+    middle = median_profile([measured(10, 300), measured(30, 100), measured(20, 200)])
+    assert middle.storage.bandwidth_bytes_per_s == 20
+    assert middle.compute[0].layer_us == {1: 200}
+    assert middle.compute[0].shard_decode_us == {2: 20}
 
 
 def test_work_of_others_is_all_work_but_our_own() -> None:
@@ -169,8 +182,7 @@ def test_every_case_becomes_a_plan() -> None:
         depths=(1, 2, 3, 4, 5, 6),
         widths=tuple(range(3, 13)),
     ).sealed()
-    device = catalog.load("odroid-n2plus")
-    plans = plans_of(device, model)
+    plans = plans_of(catalog.load("odroid-n2plus"), model)
     assert len(plans) == len(CASES) >= 12
     assert len({(plan.depth, plan.width) for plan in plans}) >= 6
     assert {plan.target.read_ahead_layers for plan in plans} == {None, 0, 1, 2}
