@@ -7,6 +7,7 @@ plans, counts for all others (grid.py), so most are settled before it is their t
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,38 +23,43 @@ from planner_api.optimizer.problem import Pair
 from planner_api.optimizer.program import Wanted
 from planner_api.optimizer.relaxation import pair_model
 from planner_api.optimizer.repair import filled, rounded
+from planner_api.optimizer.search import solve
 from planner_api.optimizer.solution import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from planner_api.optimizer.columns import Refined
+    from planner_api.optimizer.cp_sat import Search
     from planner_api.optimizer.grid import FrontierPoint, Grid, Place
-    from planner_api.optimizer.multipliers import Multipliers
     from planner_api.optimizer.problem import Problem
     from planner_api.optimizer.relaxation import PairModel, Selection
 
 STRIDES = (8, 2, 1)
+SEARCH_MS = 300
+"""What the solver effort of a single plan's search is counted from."""
 WALL_LIMIT_S = 60.0
 AIM = 0.9
 """Part of the gap that is aimed at, so that a point's bounds settle its neighbours too."""
 
 
 class Closing(NamedTuple):
-    """An attempt to decide a pair: a plan better by this share of the gap, with this effort."""
+    """An attempt to decide a pair: is there a plan better by this share of the gap?"""
 
     share_of_goal: float
     deterministic_time: float
+    search: Search
 
 
 CLOSINGS = (
-    Closing(0.7, 0.1),
-    Closing(0.95, 0.1),
-    Closing(0.5, 0.5),
-    Closing(0.9, 1.0),
-    Closing(0.7, 2.0),
-    Closing(0.95, 4.0),
-    Closing(0.8, 8.0),
+    Closing(0.7, 0.1, "plain"),
+    Closing(0.95, 0.1, "by_relaxation"),
+    Closing(0.9, 1.0, "by_relaxation"),
+    Closing(0.7, 2.0, "plain"),
+    Closing(0.95, 4.0, "by_relaxation"),
+    Closing(0.8, 4.0, "by_pseudo_costs"),
+    Closing(0.7, 10.0, "plain"),
+    Closing(0.95, 10.0, "by_relaxation"),
 )
 """How quick CP-SAT is depends more on luck than on what is asked: short attempts come first."""
 
@@ -87,13 +93,13 @@ def _coarse_first(places: list[Place]) -> list[Place]:
 
 
 class _Settler:
-    """goal: the gap in scores. prices: the last of each pair, to start from."""
+    """goal: the gap in scores. refined: what column generation last found of each pair."""
 
     def __init__(self, grid: Grid, goal: float, stopped: Callable[[], bool]) -> None:
         self.grid = grid
         self.goal = goal
         self.stopped = stopped
-        self.prices: dict[Pair, Multipliers] = {}
+        self.refined: dict[Pair, Refined] = {}
 
     def is_settled(self, place: Place) -> bool:
         return self.grid.gap(place) <= self.goal
@@ -108,6 +114,7 @@ class _Settler:
         while not self.is_settled(place) and not self.stopped():
             waiting = [pair for pair in self._open_pairs(place) if pair not in tried]
             if not waiting:
+                self._search(place, problem)
                 self._close(place, problem)
                 return
             tried.add(waiting[0])
@@ -130,10 +137,12 @@ class _Settler:
     def _fill(self, place: Place, problem: Problem) -> None:
         """The plan handed on from smaller limits, with upgrades until none fits."""
         known = self.grid.candidate(place)
-        if known is None or known.choice.pair not in self.prices:
+        if known is None or known.choice.pair not in self.refined:
             return
         model = pair_model(problem, self.grid.tables(place), known.choice.pair)
-        selection = filled(model, model.selection(known.choice), self.prices[model.pair])
+        selection = filled(
+            model, model.selection(known.choice), self.refined[model.pair].multipliers
+        )
         self._offer(problem, model, selection)
 
     def _offer(self, problem: Problem, model: PairModel, selection: Selection) -> None:
@@ -146,13 +155,14 @@ class _Settler:
         """The pair's best prices at this point, and the plan that its mix rounds to."""
         model = pair_model(problem, self.grid.tables(place), pair)
         target = float(self.grid.lower[place]) + AIM * self.goal
+        before = self.refined.get(pair)
         refined = refine(
             model,
-            self.prices.get(pair) or model.free(),
+            before.multipliers if before else model.free(),
             enough=(target - problem.pair_base(pair)) / model.unit,
             tolerance=0.1 * self.goal / model.unit,
         )
-        self.prices[pair] = refined.multipliers
+        self.refined[pair] = refined
         self.grid.prove(place, refined.multipliers)
         ceiling = float(self.grid.ceilings[pair.depth - 1, pair.width - 1][place])
         if ceiling > float(self.grid.lower[place]) + self.goal:
@@ -169,34 +179,50 @@ class _Settler:
         """Try the prices of the first pair on the depths of the others."""
         first, others = waiting[0], waiting[1:]
         for depth in sorted({pair.depth for pair in others} - {first.depth}):
-            moved = for_depth(self.grid.problem(place), self.prices[first], depth)
+            moved = for_depth(self.grid.problem(place), self.refined[first].multipliers, depth)
             self.grid.prove(place, moved)
 
+    def _search(self, place: Place, problem: Problem) -> None:
+        """The point by itself, with all that the search for a single plan can do."""
+        gap = AIM * self.goal / self.grid.range if self.grid.range > 0 else 0.0
+        update = {"max_relative_gap": gap, "time_limit_ms": SEARCH_MS}
+        inputs = problem.inputs
+        asked = replace(inputs, options=inputs.options.model_copy(update=update))
+        solution = solve(
+            replace(problem, inputs=asked), cancelled=self.stopped, clock_expired=_never
+        )
+        if solution.candidate is not None:
+            self.grid.offer(solution.candidate)
+        for bound in solution.bounds:
+            self.grid.prove_pair(place, Pair(bound.depth, bound.width), bound.upper_bound)
+
     def _close(self, place: Place, problem: Problem) -> None:
-        """Let CP-SAT decide what relaxation leaves open, from several sides until one is quick."""
-        for number, closing in enumerate(CLOSINGS):
+        """Let CP-SAT decide what is left open, from several sides until one is quick."""
+        for closing in CLOSINGS:
             for pair in self._open_pairs(place):
                 if self.is_settled(place) or self.stopped():
                     return
-                effort = Effort(
-                    deterministic_time=closing.deterministic_time,
-                    wall_limit_s=WALL_LIMIT_S,
-                    seed=number,
-                )
                 model = pair_model(problem, self.grid.tables(place), pair)
-                self._close_pair(place, model, closing.share_of_goal, effort)
+                self._close_pair(place, model, closing)
 
-    def _close_pair(self, place: Place, model: PairModel, share: float, effort: Effort) -> None:
-        """Is there a plan of the pair that is better than the best known by this share?"""
-        pair, prices = model.pair, self.prices[model.pair]
+    def _close_pair(self, place: Place, model: PairModel, closing: Closing) -> None:
+        pair, refined = model.pair, self.refined[model.pair]
         base = model.problem.pair_base(pair)
-        better = float(self.grid.lower[place]) + share * self.goal
+        better = float(self.grid.lower[place]) + closing.share_of_goal * self.goal
         least = max(0.0, (better - base) / model.unit)
-        bound, _ = model.relax(prices)
-        core = core_of(model, prices, most_loss=bound - least, most_states=model.tables.gain.size)
-        wanted = Wanted(least=least, most=bound, close_enough=bound - least)
-        closed = best_of_core(model, core, None, wanted, effort)
+        core = core_of(model, refined, None, least=least, most_states=model.tables.gain.size)
+        wanted = Wanted(least=least, most=refined.bound, close_enough=refined.bound - least)
+        effort = Effort(
+            deterministic_time=closing.deterministic_time,
+            wall_limit_s=WALL_LIMIT_S,
+            seed=model.problem.inputs.options.seed,
+        )
+        closed = best_of_core(model, core, wanted, effort, closing.search)
         if closed.selection is not None:
             self._offer(model.problem, model, closed.selection)
         elif closed.answer.most_gain == -np.inf:
             self.grid.prove_pair(place, pair, base + model.unit * least if least else -np.inf)
+
+
+def _never() -> bool:
+    return False

@@ -1,18 +1,19 @@
 """What is known of the best score over a grid of latency targets and preload buffers.
 
-At fixed prices a bound is linear in latency and preload bytes, so prices found at one point bound
-all others; a plan that keeps to one point's limits keeps to all larger ones (PLANNING, "What was
-measured"). So every bound and every plan found anywhere counts everywhere it can.
+At fixed prices a bound is linear in its limits (latency, preload bytes, all decode), so prices
+found at one point bound all others; a plan that keeps to one point's limits keeps to all larger
+ones (PLANNING, "What was measured"). So every bound and every plan counts everywhere it can.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from planner_api.optimizer.bounds import may_hold_plans, upper_bounds
+from planner_api.optimizer.bounds import may_hold_plans, most_decode_us, upper_bounds
 from planner_api.optimizer.table_bound import ROUNDING, computable, score_range, table_bounds
 from planner_api.optimizer.tables import tables_of
 
@@ -69,6 +70,7 @@ class Grid:
         self._tables = [tables_of(problem_) for problem_ in self._problems_by_preload()]
         self.lower = np.full((len(self._latencies), len(self._preloads)), -np.inf)
         self.ceilings = self._first_ceilings()
+        self._most_decode_us = self._most_decode()
         self._candidates: dict[Place, Candidate] = {}
 
     def _problems_by_preload(self) -> Iterator[Problem]:
@@ -87,6 +89,19 @@ class Grid:
                 holds = fits & fillable
                 ceilings[:, :, latency, index] = np.where(holds, self._bounds, -np.inf)
         return ceilings
+
+    def _most_decode(self) -> NDArray[np.int64]:
+        """(N, M, T, S): the limit on all decode, which depends on whether there is a buffer."""
+        most = np.empty(self.ceilings.shape, dtype=np.int64)
+        with_buffer = self._preloads > 0
+        for latency, has_buffer in itertools.product(range(len(self._latencies)), (False, True)):
+            alike = np.flatnonzero(with_buffer == has_buffer)
+            if len(alike):
+                problem = self.problem(Place(latency, int(alike[0])))
+                depths = range(1, problem.layers + 1)
+                limits = np.array([most_decode_us(problem, depth) for depth in depths])
+                most[:, :, latency, alike] = limits[:, :, None]
+        return most
 
     @property
     def places(self) -> list[Place]:
@@ -144,7 +159,10 @@ class Grid:
         unit = np.where(scale > 0, scale, 1.0)[:, None, None]
         less_us = self._latencies[:, None] - self._latencies[-1]
         less_bytes = self._preloads[None, : preload + 1] - self._preloads[preload]
+        decode_us = self._most_decode_us[row, :, :, : preload + 1]
+        less_decode_us = decode_us - decode_us[:, -1:, -1:]
         worth = multipliers.latency * less_us + multipliers.preload * less_bytes
+        worth = worth + multipliers.decode * less_decode_us
         known = self.ceilings[row, :, :, : preload + 1]
         np.minimum(known, bounds[:, None, None] + unit * worth, out=known)
         self._drop_empty(row)
