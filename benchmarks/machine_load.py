@@ -12,7 +12,7 @@ WAITING = (3, 4)
 """Columns of `cpu` that are no work: idle, and idle with I/O pending."""
 
 QUIET_CORES = 0.25
-SAMPLE_S = 2.0
+SAMPLE_S = 5.0
 
 
 class Usage(NamedTuple):

@@ -58,7 +58,7 @@ def with_results(document: str, validation: Validation) -> str:
     """The document with the figures between its two marks, or at its end, written anew."""
     figures = f"{BEGIN}{_markdown(validation)}{END}"
     if BEGIN not in document:
-        return document + figures
+        return f"{document}\n{figures}"
     before, rest = document.split(BEGIN)
     return before + figures + rest.split(END)[1]
 
@@ -68,7 +68,8 @@ def _markdown(validation: Validation) -> str:
     orders = [plan.stall_order() for plan in validation.plans]
     right, differ = (sum(column) for column in zip(*orders, strict=True))
     parts = [
-        f"\n{described_machine(validation.others_cores, validation.rounds)}.\n",
+        "## Figures\n",
+        f"{described_machine(validation.others_cores, validation.rounds)}.\n",
         *_markdown_table(
             ("plans", "median absolute error", "worst", "pairs of layers in order of stall"),
             [
