@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from planner_api.optimizer.relaxation import PairModel
 
 STEPS = 40
-"""Gains become integers in parts of the pair's bound, 2^STEPS at most, rounded up: bounds stay
-bounds. The parts are a power of two, so that gains that are short binary fractions are exact."""
+"""Gains become integers in parts of the pair's bound (or of a gain above it), 2^STEPS at most,
+rounded up: bounds stay bounds. The parts are a power of two, so that gains that are short binary
+fractions are exact."""
 MOST_TERMS = 60_000
 """PATH rows of up to so many terms are written out; they give the solver better cuts."""
 
@@ -131,7 +132,8 @@ class Program:
 
     def solve(self, wanted: Wanted, effort: Effort, search: Search) -> Answer:
         """The best plan that gains as much as is wanted."""
-        steps = 2.0 ** (STEPS - math.ceil(math.log2(wanted.most))) if wanted.most > 0 else 1.0
+        largest = max(wanted.most, float(self._options.gain.max(initial=0.0)))
+        steps = 2.0 ** (STEPS - math.ceil(math.log2(largest))) if largest > 0 else 1.0
         gains = np.ceil(self._options.gain * steps)
         objective = weighted(self.taken, [int(gain) for gain in gains])
         self.model.add(objective >= math.floor(wanted.least * steps))
