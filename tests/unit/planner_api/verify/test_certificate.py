@@ -126,3 +126,8 @@ def test_the_upper_bound_is_the_largest_and_the_gap_follows() -> None:
 def test_the_range_is_that_of_the_table() -> None:
     messages = [finding.message for finding in found_in(e1_json(), range=95.0)]
     assert messages == ["range must be 94.0, got 95.0"]
+
+
+def test_a_score_that_only_the_certificate_has_is_refused() -> None:
+    found = found_in(e1_json(), objective=115.0, relative_gap=1 / 94)
+    assert "certificate.objective must be 116.0, got 115.0" in [f.message for f in found]
