@@ -162,6 +162,15 @@ def test_a_wild_run_is_named_and_moves_nothing(kind: str, part: str) -> None:
     assert found.numbers == ()
 
 
+def test_what_only_a_wild_run_had_follows_the_others() -> None:
+    example, narrow = planned(), made(e2_json(), [[3, 0], [6, 0]])
+    wild = stretched(runs_on(true_device(), narrow)[0], "compute", 9)
+    wild = MeasuredRun(name="wild", plan=wild.plan, geometry=wild.geometry, trace=wild.trace)
+    found = calibrate(example.device, [*runs_on(true_device(), example), wild], date=TODAY)
+    assert [outlier.run for outlier in found.outliers] == ["wild"]
+    assert found.profile.compute[0].layer_us == {1: 60, 2: 100}
+
+
 def test_noise_on_the_flash_is_seen_through() -> None:
     jitter = {"bandwidth_sigma": 0.25, "autocorrelation": 0.0}
     true = true_device(bandwidth=1_000, overhead_us=0, jitter=jitter)

@@ -49,6 +49,10 @@ def test_the_rest_of_a_schedule_is_the_same_schedule(
     assert finish_us(schedule.after(elapsed), start, work) == later - elapsed
 
 
+def test_no_work_takes_no_time_even_at_a_standstill() -> None:
+    assert finish_us(shared_with([(50, 90)], speed=0), 60, 0) == 60
+
+
 def test_another_reader_slows_the_transfers_it_meets() -> None:
     report = simulate(*E1, conditions=Conditions(flash_speed=HALF_FROM_50_TO_90))
     assert [read.end_us for read in report.reads] == [30, 90, 150, 190]
