@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,12 +96,7 @@ def stretched(run: MeasuredRun, kind: str, factor: int) -> MeasuredRun:
         else span
         for span in run.trace.spans
     )
-    return MeasuredRun(
-        name=run.name,
-        plan=run.plan,
-        geometry=run.geometry,
-        trace=run.trace.model_copy(update={"spans": spans}),
-    )
+    return replace(run, trace=run.trace.model_copy(update={"spans": spans}))
 
 
 def test_runs_as_the_profile_says_change_no_number() -> None:
@@ -164,8 +160,7 @@ def test_a_wild_run_is_named_and_moves_nothing(kind: str, part: str) -> None:
 
 def test_what_only_a_wild_run_had_follows_the_others() -> None:
     example, narrow = planned(), made(e2_json(), [[3, 0], [6, 0]])
-    wild = stretched(runs_on(true_device(), narrow)[0], "compute", 9)
-    wild = MeasuredRun(name="wild", plan=wild.plan, geometry=wild.geometry, trace=wild.trace)
+    wild = replace(stretched(runs_on(true_device(), narrow)[0], "compute", 9), name="wild")
     found = calibrate(example.device, [*runs_on(true_device(), example), wild], date=TODAY)
     assert [outlier.run for outlier in found.outliers] == ["wild"]
     assert found.profile.compute[0].layer_us == {1: 60, 2: 100}
