@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -35,7 +36,9 @@ def show_frontier(inputs: PlanInputs, *, latencies: str, preloads: str, form: Fo
         case "csv":
             print(_as_csv(found), end="")  # noqa: T201 - the command's output
         case "table":
-            Console().print(_as_table(found))
+            console = Console()
+            console.print(f"best score ({escape(found.unit)}) and depth x width, by preload buffer")
+            console.print(_as_table(found))
 
 
 def steps(option: str, text: str) -> list[int]:
@@ -65,14 +68,9 @@ def _as_csv(found: Frontier) -> str:
 
 
 def _as_table(found: Frontier) -> Table:
-    """A row a latency, a column a preload buffer: score, depth x width; * where a gap is left."""
+    """A row a latency, a column a buffer; - where there is no plan, ? where that is open."""
     preloads = sorted({point.preload_bytes for point in found.points})
-    table = Table(
-        "latency",
-        *(in_bytes(size) for size in preloads),
-        title=f"best score ({found.unit}) and depth x width by preload",
-        title_justify="left",
-    )
+    table = Table("latency", *map(in_bytes, preloads))
     for latency in sorted({point.latency_us for point in found.points}):
         row = [point for point in found.points if point.latency_us == latency]
         table.add_row(milliseconds(latency), *map(_cell, row))
