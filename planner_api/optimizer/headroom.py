@@ -52,27 +52,33 @@ class Headroom:
 
 def headroom(model: PairModel, totals: Totals) -> Headroom:
     """What a selection with these totals leaves of the limits of its pair."""
-    step = totals.decode_us + model.step_us
-    ahead = model.problem.read_ahead
-    if ahead is None or ahead + 1 >= model.depth:
-        read, compute, both = _unlimited(totals.read_us, step, model.problem.latency_us)
-    else:
-        read, compute, both = _limited(
-            totals.read_us, step, model.problem.latency_us, window=ahead + 1
-        )
+    problem, step_us = model.problem, totals.decode_us + model.step_us
+    read, compute, both = time_left(totals.read_us, step_us, problem.latency_us, problem.read_ahead)
     preloaded = float(totals.preloaded_bytes.sum())
     streamed, room = _memory(model, totals.streamed_bytes, preloaded)
     return Headroom(
         read=read,
         compute=compute,
         both=both,
-        preload_bytes=model.problem.preload_bytes - preloaded,
+        preload_bytes=problem.preload_bytes - preloaded,
         streamed_bytes=streamed,
         room_bytes=room,
     )
 
 
 Times = tuple["NDArray[np.float64]", "NDArray[np.float64]", "NDArray[np.float64]"]
+
+
+def time_left(
+    read_us: NDArray[np.float64],
+    step_us: NDArray[np.float64],
+    latency_us: int,
+    read_ahead: int | None,
+) -> Times:
+    """`read`, `compute` and `both` of Headroom, from each layer's reads and decode + compute."""
+    if read_ahead is None or read_ahead + 1 >= len(read_us):
+        return _unlimited(read_us, step_us, latency_us)
+    return _limited(read_us, step_us, latency_us, window=read_ahead + 1)
 
 
 def _unlimited(read_us: NDArray[np.float64], step: NDArray[np.float64], latency: int) -> Times:

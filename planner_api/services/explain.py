@@ -13,8 +13,8 @@ import numpy as np
 from plan_contracts import ContractError, Part, PlanOptions
 from plan_contracts.units import Bitwidth, Bytes, Count, Microseconds, Sha256
 from planner_api.optimizer.choice import evaluate, layer_reads_us, layer_steps_us
+from planner_api.optimizer.headroom import time_left
 from planner_api.optimizer.infeasibility import least_need
-from planner_api.optimizer.layer_slack import layer_slack_us
 from planner_api.optimizer.planned_choice import choice_of
 from planner_api.optimizer.problem import PlanInputs, build_problem
 from planner_api.optimizer.upgrades import raises, shortages
@@ -175,7 +175,7 @@ def _room(problem: Problem, evaluation: Evaluation) -> Room:
 
 def _layers(problem: Problem, choice: Choice, evaluation: Evaluation) -> Iterator[LayerRoom]:
     reads, steps = layer_reads_us(problem, choice), layer_steps_us(problem, choice)
-    slack = layer_slack_us(problem, choice)
+    slack = slack_us(problem, choice)
     computed = 0
     for layer, times in enumerate(evaluation.layers):
         yield LayerRoom(
@@ -186,6 +186,17 @@ def _layers(problem: Problem, choice: Choice, evaluation: Evaluation) -> Iterato
             slack_us=int(slack[layer]),
         )
         computed = times.compute_end_us
+
+
+def slack_us(problem: Problem, choice: Choice) -> NDArray[np.int64]:
+    """(depth,): what each layer's reads alone can grow by within the target; exact if it is met.
+
+    Negative where a path through those reads misses the target.
+    """
+    reads = layer_reads_us(problem, choice).astype(np.float64)
+    steps = layer_steps_us(problem, choice).astype(np.float64)
+    onward, _, own = time_left(reads, steps, problem.latency_us, problem.read_ahead)
+    return np.minimum(onward, own).astype(np.int64)
 
 
 def _best(changes: Raises, need: NDArray[np.int64], among: NDArray[np.bool_]) -> list[int]:

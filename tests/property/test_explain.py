@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from instances import midsize, problem_of, tiny
 from planner_api.optimizer.choice import evaluate, layer_reads_us, layer_steps_us
-from planner_api.optimizer.layer_slack import layer_slack_us
 from planner_api.optimizer.planned_choice import choice_of
 from planner_api.optimizer.upgrades import raises, shortages
-from planner_api.services.explain import explain
+from planner_api.services.explain import explain, slack_us
 from plans import made_of, random_choice
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def test_reads_that_grow_by_the_slack_are_in_time_and_by_one_more_are_not(seed: 
     problem, choice = in_time(seed)
     reads = layer_reads_us(problem, choice).tolist()
     steps = layer_steps_us(problem, choice).tolist()
-    for layer, slack in enumerate(layer_slack_us(problem, choice).tolist()):
+    for layer, slack in enumerate(slack_us(problem, choice).tolist()):
         grown = [*reads]
         grown[layer] += slack
         assert latency_us(grown, steps, problem.read_ahead) <= problem.latency_us
@@ -70,7 +69,7 @@ def test_reads_that_grow_by_the_slack_are_in_time_and_by_one_more_are_not(seed: 
 def test_evaluation_agrees_that_slack_is_exact(seed: int) -> None:
     problem, choice = in_time(seed)
     limit = problem.latency_us + problem.fixed_us
-    slack = layer_slack_us(problem, choice)
+    slack = slack_us(problem, choice)
     for layer in range(choice.pair.depth):
         streamed = np.flatnonzero(choice.chosen[layer] & ~choice.preload[layer])
         if not len(streamed):
