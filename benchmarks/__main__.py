@@ -62,9 +62,9 @@ def _shown(benchmark: Benchmark) -> tuple[DataclassInstance, ...]:
     with console.status(benchmark.about):
         measured = measured_by(benchmark)
     rows = rows_of(measured)
-    table = Table(title=benchmark.about, title_justify="left")
+    table = Table(title=benchmark.about, title_justify="left", box=None, pad_edge=False)
     for column in rows[0]:
-        table.add_column(column, justify="right")
+        table.add_column(column.replace("_", " "), justify="right")
     for row in rows:
         table.add_row(*map(_text, row.values()))
     console.print(table)

@@ -6,8 +6,9 @@ with the structure of those; all randomness comes from the seed:
 
 - gains: layer x slice, log-normal with the measured spread, later layers worth more; each
   bitwidth brings the measured share of the highest one's, varied by a tenth a step;
-- base and full: the measured tables, interpolated at the relative depth and width. Depth counts
-  for less after fine-tuning, so relative depth and width are raised to random powers;
+- base and full: the measured tables, interpolated at the relative depth and width, these raised
+  to random powers: the measured model was never fine-tuned, and fine-tuning for elastic use makes
+  both count for far less, so that deep narrow and shallow wide submodels compete;
 - bytes: the measured mean of each bitwidth, and up to `spread` of it more or less, shard by shard;
 - times: of the measured machine, or of STI's table (Odroid-N2+), stretched to the slices;
   storage between a third of the measured speed and twice it; decode left out in a third of all;
@@ -237,7 +238,7 @@ def _positions(size: Size, random: Generator) -> Positions:
     """Where depths and widths lie between nothing and the whole model."""
     depth = np.arange(1, size.layers + 1) / size.layers
     width = np.arange(1, size.slices + 1) / size.slices
-    return depth ** random.uniform(0.15, 1.0), width ** random.uniform(0.4, 1.2)
+    return depth ** random.uniform(0.02, 0.15), width ** random.uniform(0.1, 0.4)
 
 
 def _interpolated(table: tuple[tuple[float, ...], ...], at: Positions) -> NDArray[np.float64]:

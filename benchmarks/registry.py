@@ -29,6 +29,16 @@ BENCHMARKS = {
         module="benchmarks.frontier",
         function="measure",
     ),
+    "optimizer-speed": Benchmark(
+        about="The certified optimiser: time to its proof, and how close it comes",
+        module="benchmarks.optimizer",
+        function="measure",
+    ),
+    "optimizer-rivals": Benchmark(
+        about="The certified optimiser beside one CP-SAT model over all pairs, and the baselines",
+        module="benchmarks.rivals",
+        function="measure",
+    ),
     "quantile": Benchmark(
         about="Latency targets that 95 % of runs keep to: share on fresh runs, cost in score",
         module="benchmarks.quantile",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Status = Literal["optimal", "feasible", "infeasible", "unknown"]
 Search = Literal["plain", "by_relaxation", "by_pseudo_costs"]
 """The latter two are for knapsack-like models: the linear relaxation proves most of what is proven
-there, and presolve costs more than it saves."""
+there, with cuts, and presolve costs more than it saves."""
+CUT_ROUNDS = {"by_relaxation": 5, "by_pseudo_costs": 2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +83,7 @@ def run(
     if search != "plain":
         solver.parameters.linearization_level = 2
         solver.parameters.cp_model_presolve = False
+        solver.parameters.max_cut_rounds_at_level_zero = CUT_ROUNDS[search]
     if search == "by_pseudo_costs":
         solver.parameters.search_branching = cp_model.PSEUDO_COST_SEARCH
     code = solver.solve(model)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MOVES = 250
 """Changes of least loss that are looked at in pairs."""
 EXCHANGES = 30
-CHUNK = 4096
 LEAST_GAIN = 1e-12
 CHECKED = 32
 """Pairs that keep the simple limits and are checked against all of them."""
@@ -101,16 +100,13 @@ def _gaining_pairs(
     gained, shard = moves.gained.take(looked_at), looked_at % shards
     ups, downs = np.flatnonzero(gained > 0), np.flatnonzero(gained <= 0)
     together = gained[ups, None] + gained[None, downs]
-    wanted = (together > LEAST_GAIN) & (shard[ups, None] != shard[None, downs])
-    first, second = np.nonzero(wanted)
-    order = np.argsort(-together[first, second], kind="stable")
-    first, second = ups[first[order]], downs[second[order]]
-    found = 0
-    for start in range(0, len(first), CHUNK):
-        one, two = first[start : start + CHUNK], second[start : start + CHUNK]
-        fits = (rows.needs[one] + rows.needs[two] <= rows.left).all(axis=1)
-        for index in np.flatnonzero(fits)[: CHECKED - found].tolist():
-            found += 1
-            yield int(looked_at[one[index]]), int(looked_at[two[index]])
-        if found >= CHECKED:
+    possible = (together > LEAST_GAIN) & (shard[ups, None] != shard[None, downs])
+    for needs, left in zip(rows.needs.T, rows.left, strict=True):
+        possible &= needs[ups, None] + needs[None, downs] <= left
+    worth = np.where(possible, together, 0.0)
+    for _ in range(min(CHECKED, worth.size)):
+        up, down = divmod(int(worth.argmax()), len(downs))
+        if worth[up, down] <= 0:
             return
+        yield int(looked_at[ups[up]]), int(looked_at[downs[down]])
+        worth[up, down] = 0.0

@@ -61,8 +61,8 @@ class Closing:
 
 
 CLOSINGS = (
-    Closing(states=None, effort=0.02),
-    Closing(states=3000, effort=0.12),
+    Closing(states=3000, effort=0.03),
+    Closing(states=None, effort=0.006),
     Closing(states=1_000_000, effort=10.0, search="by_pseudo_costs"),
 )
 
@@ -186,7 +186,7 @@ class _Search:
             model,
             start or model.free(),
             enough=(self.target - base) / model.unit,
-            tolerance=0.01 * self.goal / model.unit,
+            tolerance=0.002 * self.goal / model.unit,
         )
         self.ledger.prove(
             upper_bounds(self.problem, self.tables, refined.multipliers), refined.multipliers
