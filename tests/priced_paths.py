@@ -9,6 +9,7 @@ are the multipliers of a certificate.
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import exhaustive
@@ -24,11 +25,12 @@ Node = tuple[str, int]
 
 
 class Priced(NamedTuple):
-    """Prices: of each path, of each window that begins at a layer, of the preload buffer."""
+    """Prices: of each path, each window that begins at a layer, the preload buffer, all decode."""
 
     paths: list[tuple[float, list[Node]]]
     windows: list[float]
     preload: float
+    decode: float
 
 
 def random_prices(request: Json, depth: int, source: random.Random) -> Priced:
@@ -40,7 +42,8 @@ def random_prices(request: Json, depth: int, source: random.Random) -> Priced:
         for _ in range(source.randint(1, 6))
     ]
     windows = [source.random() * source.choice((0, 0.05)) if limited else 0.0 for _ in range(depth)]
-    return Priced(paths, windows, source.random() * source.choice((0, 0.2)))
+    preload, decode = (source.random() * source.choice((0, 0.2)) for _ in range(2))
+    return Priced(paths, windows, preload, decode)
 
 
 def _random_path(depth: int, ahead: int | None, source: random.Random) -> list[Node]:
@@ -75,6 +78,7 @@ def multipliers(request: Json, depth: int, width: int, priced: Priced) -> PairBo
         buffer=None if ahead is None else tuple(buffer),
         memory=tuple(priced.windows),
         preload=priced.preload,
+        decode=priced.decode,
     )
 
 
@@ -86,6 +90,7 @@ def bound(request: Json, depth: int, width: int, priced: Priced) -> float:
     room -= compute.get("activation_bytes", 0) + width * model["decoded_shard_bytes"]
     total: float = request["importance"]["base"][depth - 1][width - 1]
     total += sum(priced.windows) * room
+    total += priced.decode * _most_decode_us(request, depth, width)
     total += priced.preload * request["target"].get("preload_bytes", 0)
     for price, nodes in priced.paths:
         computed = sum(1 for kind, _ in nodes if kind == "C")
@@ -111,4 +116,24 @@ def _cost(request: Json, layer: int, shard: Shard, priced: Priced) -> float:
     for first, price in enumerate(priced.windows):
         inside = first <= layer and (ahead is None or layer <= first + ahead)
         cost += price * shard.size_bytes * (shard.preload or inside)
-    return cost + priced.preload * shard.size_bytes * shard.preload
+    return (
+        cost + priced.preload * shard.size_bytes * shard.preload + priced.decode * shard.decode_us
+    )
+
+
+def _most_decode_us(request: Json, depth: int, width: int) -> int:
+    """What compute and the least first reads leave, down to what decode times are multiples of."""
+    compute, target = request["device"]["compute"][0], request["target"]
+    allowed = request.get("options", {}).get("bitwidths") or request["model"]["bitwidths"]
+    left = target["latency_us"] - compute.get("fixed_us", 0)
+    left -= depth * exhaustive.layer_us(request, width)
+    if not target.get("preload_bytes", 0):
+        sizes = [request["model"]["shard_bytes"][str(b)][0] for b in allowed]
+        left -= sum(
+            sorted(exhaustive.read_us(request, min(s)) for s in zip(*sizes, strict=True))[:width]
+        )
+    times = [compute["shard_decode_us"][str(b)] for b in allowed]
+    step = math.gcd(*times)
+    while step and left % step:
+        left -= 1
+    return left if step else 0

@@ -22,7 +22,6 @@ from planner_api.commands.inputs import local_registry, lookup_in, read_request
 from planner_api.verify.checks import Check, checks
 from planner_api.verify.documents import Documents
 from planner_api.verify.findings import Finding
-from planner_api.verify.response import left_open
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +30,17 @@ if TYPE_CHECKING:
     from plan_contracts import PlanRequest
     from planner_api.services.ports import Kind
     from planner_api.services.resolve import Lookup
+    from planner_api.verify.findings import Severity
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
+
+VERIFIED = "verified"
+OUTCOME: dict[Severity | None, str] = {
+    "refused": "[red]refused[/red]",
+    "unproven": "[yellow]unproven[/yellow]",
+    "open": "open",
+    None: "ok",
+}
 
 
 def verify_response(
@@ -43,16 +51,17 @@ def verify_response(
     database: str | None,
     as_json: bool,
 ) -> ExitCode:
-    """Print what every check of the response in a file finds; REFUSED if any finds something."""
+    """Print what every check of the response in a file finds; REFUSED unless it is verified."""
     with local_registry(database) as registry:
         lookup = lookup_in(registry)
         documents = documents_of(read_request(request, given, lookup), lookup)
-    made, notes = _made(documents, response)
+    made = _made(documents, response)
+    verdict = _verdict(made)
     if as_json:
-        print(json.dumps(_as_json(made, notes)))  # noqa: T201 - the command's output
+        print(json.dumps(_as_json(made, verdict)))  # noqa: T201 - the command's output
     else:
-        show_checks(Console(), made, notes)
-    return ExitCode.REFUSED if any(check.findings for check in made) else ExitCode.DONE
+        show_checks(Console(), made, verdict)
+    return ExitCode.DONE if verdict == VERIFIED else ExitCode.REFUSED
 
 
 def documents_of(request: PlanRequest, lookup: Lookup) -> Documents:
@@ -77,7 +86,7 @@ def _found(
     return reference
 
 
-def _made(documents: Documents, place: Path) -> tuple[Sequence[Check], Sequence[str]]:
+def _made(documents: Documents, place: Path) -> Sequence[Check]:
     """The checks of the response in a file; JSON that is no response at all fails the first.
 
     ContractError for a file without JSON in it.
@@ -88,9 +97,8 @@ def _made(documents: Documents, place: Path) -> tuple[Sequence[Check], Sequence[
     except ContractError as error:
         _require_json(text, place)
         finding = Finding(check="contract", message=str(error))
-        return [Check(name="contract", findings=(finding,))], []
-    made = [Check(name="contract", findings=()), *checks(documents, response)]
-    return made, list(left_open(response))
+        return [Check(name="contract", findings=(finding,))]
+    return [Check(name="contract", findings=()), *checks(documents, response)]
 
 
 def _require_json(text: bytes, place: Path) -> None:
@@ -101,36 +109,30 @@ def _require_json(text: bytes, place: Path) -> None:
         raise ContractError(message) from error
 
 
-def show_checks(console: Console, made: Sequence[Check], notes: Sequence[str]) -> None:
+def show_checks(console: Console, made: Sequence[Check], verdict: str) -> None:
     """A line for each check, what is left open, and the verdict."""
     table = Table("check", "outcome", "because")
     for check in made:
-        reasons = "\n".join(escape(finding.message) for finding in check.findings)
-        table.add_row(check.name, _outcome(check), reasons)
+        reasons = [finding.message for finding in check.findings if finding.severity != "open"]
+        table.add_row(check.name, OUTCOME[check.severity], escape("\n".join(reasons)))
     console.print(table)
-    for note in notes:
-        console.print(f"not checked: {note}")
-    console.print(f"[bold]{_verdict(made)}[/bold]")
-
-
-def _outcome(check: Check) -> str:
-    """`ok`, or the worst of its findings."""
-    severities = {finding.severity for finding in check.findings}
-    if "refused" in severities:
-        return "[red]refused[/red]"
-    return "[yellow]unproven[/yellow]" if severities else "ok"
+    for check in made:
+        for finding in check.findings:
+            if finding.severity == "open":
+                console.print(f"not checked: {escape(finding.message)}")
+    console.print(f"[bold]{verdict}[/bold]")
 
 
 def _verdict(made: Sequence[Check]) -> str:
-    severities = {finding.severity for check in made for finding in check.findings}
+    severities = {check.severity for check in made}
     if "refused" in severities:
         return "refused"
-    return "not proven" if severities else "verified"
+    return "not proven" if "unproven" in severities else VERIFIED
 
 
-def _as_json(made: Sequence[Check], notes: Sequence[str]) -> dict[str, object]:
+def _as_json(made: Sequence[Check], verdict: str) -> dict[str, object]:
     return {
-        "verdict": _verdict(made),
+        "verdict": verdict,
         "checks": [
             {
                 "name": check.name,
@@ -141,5 +143,4 @@ def _as_json(made: Sequence[Check], notes: Sequence[str]) -> dict[str, object]:
             }
             for check in made
         ],
-        "not_checked": list(notes),
     }

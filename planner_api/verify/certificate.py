@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from planner_api.verify.documents import Numbers
     from planner_api.verify.findings import Messages
 
-SOLVER = "solver's bounds"
+WORDS = "solver's bounds"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -97,34 +97,42 @@ def _priced(bound: PairBound) -> PairBound:
     return bound.model_copy(update={"path": (0.0,) * bound.depth})
 
 
-def solver_findings(claim: Claim) -> Iterator[Finding]:
-    """Bounds that nothing but a solver's word stands for: below what the table gives.
+def words(claim: Claim) -> Iterator[Finding]:
+    """Bounds that nothing but a solver's word stands for, below what the table gives.
 
     At their prices few plans are left that could score more; these are gone through one by one.
     A word below the certificate's objective claims no more than that the pair is no better.
     """
     for stated in claim.certificate.bounds:
         bound, pair = _priced(stated), (stated.depth, stated.width)
-        if bound.kind != "solver" or bound.upper_bound >= claim.table.get(pair, -math.inf):
-            continue
-        if any(wrong_multipliers(claim.numbers, bound)):
-            continue
-        above = max(bound.upper_bound, claim.certificate.objective)
-        best = best_score(claim.numbers, bound, above=above)
-        where = f"depth {bound.depth}, width {bound.width}"
-        if best is None:
-            message = (
-                f"{where}: {bound.upper_bound!r} is the word of a solver, and there are too many "
-                f"plans to go through; proven is {_proven(claim, bound)!r}"
-            )
-            yield Finding(check=SOLVER, message=message, severity="unproven")
-        elif not same_score(best, above, claim.span):
+        is_word = bound.kind == "solver" and bound.upper_bound < claim.table.get(pair, -math.inf)
+        if is_word and not any(wrong_multipliers(claim.numbers, bound)):
+            yield from _refuted(claim, bound, max(bound.upper_bound, claim.certificate.objective))
+
+
+def _refuted(claim: Claim, bound: PairBound, above: float) -> Iterator[Finding]:
+    best = best_score(claim.numbers, bound, above=above)
+    where = f"depth {bound.depth}, width {bound.width}"
+    if best is not None:
+        if not same_score(best, above, claim.span):
             message = f"{where}: a plan scores {best!r}, more than {above!r}"
-            yield Finding(check=SOLVER, message=message)
-
-
-def _proven(claim: Claim, bound: PairBound) -> float:
-    return min(claim.table[bound.depth, bound.width], lagrangian_bound(claim.numbers, bound))
+            yield Finding(check=WORDS, message=message)
+        return
+    gap = claim.numbers.documents.options.max_relative_gap
+    asked = claim.certificate.objective + gap * claim.span
+    is_enough = asked > above and best_score(claim.numbers, bound, above=asked) == asked
+    proven = min(
+        claim.table[bound.depth, bound.width],
+        asked if is_enough else lagrangian_bound(claim.numbers, bound),
+    )
+    yield Finding(
+        check=WORDS,
+        message=(
+            f"{where}: {above!r} is the word of a solver, and there are too many plans to go "
+            f"through; proven is {proven!r}" + (", the gap asked for" if is_enough else "")
+        ),
+        severity="open" if is_enough else "unproven",
+    )
 
 
 def check_summary(claim: Claim) -> Messages:

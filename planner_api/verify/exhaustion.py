@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Chosen = NDArray[np.bool_] | NDArray[np.int64]
 
-MOST_BEGINNINGS = 10_000_000
+MOST_BEGINNINGS = 5_000_000
 """Looked at for a layer, or for a slice of one: seconds."""
 AT_ONCE = 1_000_000
 TAKEN, READ_US, DECODE_US, STREAMED_BYTES, PRELOADED_BYTES = range(5)

@@ -11,16 +11,19 @@ ROUNDING = 1e-9
 FLOAT_ROUNDING = 1e-12
 """And by this part of themselves, where the range is tiny beside them."""
 
-Severity = Literal["refused", "unproven"]
+Severity = Literal["refused", "unproven", "open"]
+RANK: tuple[Severity, ...] = ("refused", "unproven", "open")
+"""The worst first; `open` alone lets a response pass."""
 Messages: TypeAlias = Iterator[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """Why a response is not verified.
+    """What keeps a response, or a single claim of it, from being verified.
 
     `refused`: it contradicts the documents or itself. `unproven`: nothing contradicts it, but
-    it cannot be recomputed from what it says.
+    the gap that was asked for cannot be recomputed from what it says. `open`: a claim beyond
+    what was asked for, which cannot be recomputed shortly.
     """
 
     check: str

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from builders import e1_json, e2_json
 from instances import midsize
 from plan_contracts import Certificate, PairBound
-from planner_api.verify.checks import verify
+from planner_api.verify.certificate import WORDS
+from planner_api.verify.checks import checks, verify
 from responses import documents_of, response_to
 
 if TYPE_CHECKING:
@@ -109,6 +110,17 @@ def test_a_word_without_prices_about_too_many_plans_is_unproven() -> None:
     found = found_in(document, bounds=words)
     assert {finding.severity for finding in found} == {"unproven"}
     assert "is the word of a solver, and there are too many plans" in found[0].message
+
+
+def test_a_word_beyond_the_gap_that_was_asked_for_is_left_open() -> None:
+    document = midsize(11)
+    response = response_to(document)
+    lenient = {**document, "options": {"max_relative_gap": 0.002}}
+    made = checks(documents_of(lenient), response)
+    found = [finding for check in made for finding in check.findings if check.name == WORDS]
+    assert [finding.severity for finding in found] == ["open"]
+    assert found[0].message.endswith("the gap asked for")
+    assert verify(documents_of(lenient), response) == ()
 
 
 def test_answers_to_larger_requests_are_verified() -> None:
