@@ -11,6 +11,7 @@ import numpy as np
 
 from plan_contracts import Baseline, PlanResponse
 from planner_api.optimizer.assemble import to_certificate, to_plan
+from planner_api.optimizer.bounds import may_hold_plans
 from planner_api.optimizer.exact import solve_exact
 from planner_api.optimizer.infeasibility import explain
 from planner_api.optimizer.policies import BASELINES, run_policy
@@ -18,6 +19,7 @@ from planner_api.optimizer.problem import build_problem
 from planner_api.optimizer.search import solve
 from planner_api.optimizer.solution import Solution
 from planner_api.optimizer.table_bound import table_bounds, table_pair_bounds
+from planner_api.optimizer.tables import tables_of
 from planner_api.services.quantile import keeps_to_quantile, solve_at_quantile, why_not
 from simulator.run import summarise
 
@@ -71,10 +73,11 @@ def _solve(problem: Problem) -> Solution:
     candidate = run_policy(problem, policy)
     feasible = candidate is not None and candidate.evaluation.feasible
     bounds = table_bounds(problem)
+    possible = may_hold_plans(problem, tables_of(problem))
     return Solution(
         candidate=candidate if feasible else None,
         bounds=table_pair_bounds(problem, bounds),
-        upper_bound=float(bounds.max()),
+        upper_bound=float(bounds[possible].max(initial=-math.inf)),
         truncated=False,
         shadow_prices=None,
     )
