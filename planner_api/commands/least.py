@@ -30,7 +30,8 @@ def show_least(
     inputs: PlanInputs, quantity: Quantity, wanted: float, *, as_json: bool, out: Path | None
 ) -> ExitCode:
     """Print the least and its proof; its plan goes to `out`. NO_PLAN if there is none to write."""
-    answer = least_that_reaches(inputs, quantity, wanted)
+    with Console(stderr=True).status(f"the least {NAMES[quantity]}"):
+        answer = least_that_reaches(inputs, quantity, wanted)
     if as_json:
         print(answer.model_dump_json())  # noqa: T201 - the command's output
     else:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exhaustive import Outcome, memory_limit, outcomes
 from instances import problem_of, tiny
 from planner_api.optimizer.cp_sat import Effort
 from planner_api.optimizer.exact import solve_exact
-from planner_api.optimizer.inverse import Quantity, least
+from planner_api.optimizer.inverse import Planner, Quantity, least
+from planner_api.optimizer.search import solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from planner_api.optimizer.problem import Problem
+    from planner_api.optimizer.solution import Solution
 
 EFFORT = Effort(deterministic_time=10.0, wall_limit_s=60.0)
 QUANTITIES: dict[Quantity, Callable[[Outcome], int]] = {
@@ -45,18 +50,27 @@ def score_to_reach(plans: list[Outcome], source: random.Random) -> float:
     return source.choice((source.choice(scores), source.choice(scores), max(scores) + 0.125))
 
 
-@given(st.integers(0, 10_000), st.sampled_from(sorted(QUANTITIES)))
-def test_the_least_is_that_of_exhaustive_search(seed: int, quantity: Quantity) -> None:
+def certified(problem: Problem) -> Solution:
+    return solve(problem, cancelled=lambda: False, clock_expired=lambda: False)
+
+
+@pytest.mark.parametrize("planner", [solve_exact, certified])
+@settings(max_examples=50)
+@given(seed=st.integers(0, 10_000), quantity=st.sampled_from(sorted(QUANTITIES)))
+def test_the_least_is_that_of_exhaustive_search(
+    planner: Planner, seed: int, quantity: Quantity
+) -> None:
     source = random.Random(seed)  # noqa: S311 - seeded on purpose, no secret
     document = tiny(seed)
     plans = allowed(document, quantity)
     score = score_to_reach(plans, source)
     reaching = [QUANTITIES[quantity](plan) for plan in plans if plan.score >= score - 1e-9]
-    found = least(problem_of(document), quantity, score, solve_exact, EFFORT)
+    found = least(problem_of(document), quantity, score, planner, EFFORT)
     expected = min(reaching, default=None)
     assert (found.amount, found.lower_bound) == (expected, expected)
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 10_000), st.sampled_from(sorted(QUANTITIES)))
 def test_the_plan_found_reaches_the_score_with_that_amount(seed: int, quantity: Quantity) -> None:
     source = random.Random(seed)  # noqa: S311 - seeded on purpose, no secret
