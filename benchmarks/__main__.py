@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Row = dict[str, Any]
+WIDTH_IN_FILES = 140
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -38,12 +39,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {sorted(BENCHMARKS)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.add_argument("--check", action="store_true", help="fail if a figure falls short")
+    parser.add_argument("--quick", action="store_true", help="few cases, where a name has many")
     chosen = parser.parse_args(arguments)
     names = [name for given in chosen.names for name in _named(given)] or list(BENCHMARKS)
     unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
         parser.error(f"a name must be one of {sorted(BENCHMARKS)}, got {unknown}")
-    measured = {name: _shown(BENCHMARKS[name]) for name in names}
+    measured = {name: _shown(BENCHMARKS[name], quick=chosen.quick) for name in names}
     if chosen.json:
         results = {name: rows_of(rows) for name, rows in measured.items()}
         chosen.json.write_text(json.dumps({**_machine(), "results": results}, indent=2) + "\n")
@@ -57,11 +59,12 @@ def _named(given: str) -> list[str]:
     return [name for name in BENCHMARKS if name.startswith(f"{given}-")] or [given]
 
 
-def _shown(benchmark: Benchmark) -> tuple[DataclassInstance, ...]:
+def _shown(benchmark: Benchmark, *, quick: bool) -> tuple[DataclassInstance, ...]:
     console = Console()
+    console = console if console.is_terminal else Console(width=WIDTH_IN_FILES)
     with console.status(benchmark.about):
-        measured = measured_by(benchmark)
-    rows = rows_of(measured)
+        measured = measured_by(benchmark, quick=quick)
+    rows = [_without_verdict(row) for row in rows_of(measured)]
     table = Table(title=benchmark.about, title_justify="left", box=None, pad_edge=False)
     for column in rows[0]:
         table.add_column(column.replace("_", " "), justify="right")
@@ -69,6 +72,10 @@ def _shown(benchmark: Benchmark) -> tuple[DataclassInstance, ...]:
         table.add_row(*map(_text, row.values()))
     console.print(table)
     return measured
+
+
+def _without_verdict(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "falls_short"}
 
 
 def _text(value: object) -> str:

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Benchmark:
-    """What is measured, and the function that measures it; its module is loaded when it runs."""
+    """What is measured, and the function that measures it; its module is loaded when it runs.
+
+    has_quick: the function takes `quick`, for a few cases of each kind.
+    """
 
     about: str
     module: str
     function: str
+    has_quick: bool = False
 
 
 BENCHMARKS = {
@@ -33,11 +37,13 @@ BENCHMARKS = {
         about="The certified optimiser: time to its proof, and how close it comes",
         module="benchmarks.optimizer",
         function="measure",
+        has_quick=True,
     ),
     "optimizer-rivals": Benchmark(
-        about="The certified optimiser beside one CP-SAT model over all pairs, and the baselines",
+        about="The certified optimiser beside integer programs and the baselines",
         module="benchmarks.rivals",
         function="measure",
+        has_quick=True,
     ),
     "quantile": Benchmark(
         about="Latency targets that 95 % of runs keep to: share on fresh runs, cost in score",
@@ -57,10 +63,10 @@ BENCHMARKS = {
 }
 
 
-def measured_by(benchmark: Benchmark) -> tuple[DataclassInstance, ...]:
-    """Run it."""
-    measure = cast("Callable[[], Measured]", _function_of(benchmark))
-    measured = measure()
+def measured_by(benchmark: Benchmark, *, quick: bool) -> tuple[DataclassInstance, ...]:
+    """Run it; with few cases if it must be quick and can be."""
+    measure = cast("Callable[..., Measured]", _function_of(benchmark))
+    measured = measure(quick=True) if quick and benchmark.has_quick else measure()
     return measured if isinstance(measured, tuple) else (measured,)
 
 
