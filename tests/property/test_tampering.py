@@ -113,7 +113,16 @@ def test_every_change_is_refused_even_if_sealed_anew(name: str) -> None:
     assert passed == []
 
 
-@pytest.mark.parametrize("seed", range(40))
+POLICIES = ("optimal", "optimal", "uniform", "full", "sti-largest", "sti-deepest")
+
+
+@pytest.mark.parametrize("seed", range(60))
 def test_answers_to_random_requests_are_verified(seed: int) -> None:
     document = tiny(seed)
+    document["options"]["policy"] = POLICIES[seed % 6]
+    if seed % 4 == 0:
+        document["target"]["latency_quantile"] = 0.9
+        document["device"]["storage"]["jitter"] = {"bandwidth_sigma": 0.2}
+    if seed % 5 == 0:
+        document["device"]["storage"]["queue_depth"] = 4
     assert verify(documents_of(document), response_to(document)) == ()
