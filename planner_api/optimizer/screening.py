@@ -31,7 +31,10 @@ def reading_prices(tables: Tables) -> list[float]:
         return []
     rises = np.where(known, gain[1:], 0.0) - np.where(known, gain[:-1], 0.0)
     worth = rises[known] / np.diff(read_us, axis=0)[known]
-    return np.unique(np.quantile(worth[worth > 0], np.linspace(0.02, 0.98, LEVELS))).tolist()
+    positive = worth[worth > 0]
+    if not positive.size:
+        return []
+    return np.unique(np.quantile(positive, np.linspace(0.02, 0.98, LEVELS))).tolist()
 
 
 def preload_price(tables: Tables, reading: float) -> float:

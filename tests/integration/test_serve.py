@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 import httpx
@@ -34,6 +35,8 @@ def serving(folder: Path) -> Generator[tuple[subprocess.Popen[str], str, IO[str]
         [sys.executable, "-m", "planner_api.cli", "serve", *arguments],
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts its background jobs deaf to Ctrl-C, and so the tests in them.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         log = process.stderr
         assert log is not None
