@@ -238,7 +238,7 @@ def _positions(size: Size, random: Generator) -> Positions:
     """Where depths and widths lie between nothing and the whole model."""
     depth = np.arange(1, size.layers + 1) / size.layers
     width = np.arange(1, size.slices + 1) / size.slices
-    return depth ** random.uniform(0.02, 0.15), width ** random.uniform(0.1, 0.4)
+    return depth ** random.uniform(0.02, 0.1), width ** random.uniform(0.1, 0.3)
 
 
 def _interpolated(table: tuple[tuple[float, ...], ...], at: Positions) -> NDArray[np.float64]:
