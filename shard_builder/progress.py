@@ -1,4 +1,4 @@
-"""How long work tells its caller how far it is."""
+"""How work tells its caller how far it is, and what it doubts."""
 
 from __future__ import annotations
 
@@ -10,3 +10,11 @@ Progress = Callable[[int, int], None]
 
 def silent(_done: int, _total: int) -> None:
     """Tell nobody."""
+
+
+Warn = Callable[[str], None]
+"""Called with one sentence about input that can be used but should not be trusted."""
+
+
+def ignored(_warning: str) -> None:
+    """Heed no warning."""
