@@ -1,10 +1,13 @@
-"""What can go wrong while a model is cut into shards or profiled.
+"""What can go wrong while a model is cut into shards, profiled or evaluated.
 
 BuilderError
 ├── CheckpointError       a checkpoint folder cannot be sharded
 ├── StoreExistsError      the place of a new store is taken by something else
+├── CalibrationError      a text cannot calibrate the quantisers
 ├── ProfileError          importance cannot be measured on this store or text
-└── ExampleModelError     the example model is not installed
+├── TaskError             a task file or its texts cannot be run
+├── ExampleModelError     the example model is not installed
+└── TrainingError         a model cannot be trained on this task with these settings
 """
 
 
@@ -20,9 +23,21 @@ class StoreExistsError(BuilderError):
     """The place of a new store is taken by something else."""
 
 
+class CalibrationError(BuilderError):
+    """A text cannot calibrate the quantisers."""
+
+
 class ProfileError(BuilderError):
     """Importance cannot be measured on this store or text."""
 
 
+class TaskError(BuilderError):
+    """A task file cannot be read, or its texts cannot be run."""
+
+
 class ExampleModelError(BuilderError):
     """The example model is not installed."""
+
+
+class TrainingError(BuilderError):
+    """A model cannot be trained on this task with these settings."""
