@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
 from plan_contracts import __version__
 from planner_api.catalogue import shipped_documents
 from planner_api.logs import RequestLog
 from planner_api.registry.database import SqlRegistry, open_registry
-from planner_api.routes import calibrations, docs, health, plans
+from planner_api.routes import calibrations, docs, health, page, plans
 from planner_api.routes.access import require_key
 from planner_api.routes.documents import PATH_OF, document_router
 from planner_api.routes.openapi import openapi_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from planner_api.settings import Settings
 
 DESCRIPTION = "Plans, proves and simulates transformer inference streamed from flash."
+SMALLEST_GZIPPED_BYTES = 4096
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -51,7 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(document_router(kind), dependencies=protected)
     app.include_router(health.router)
     app.include_router(docs.router)
+    app.include_router(page.router)
     app.openapi = openapi_of(app, keys=bool(settings.api_keys))
+    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_GZIPPED_BYTES, compresslevel=5)
     app.add_middleware(RequestLog)
     handle_problems(app)
     return app
