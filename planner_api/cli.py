@@ -35,6 +35,15 @@ ModelOption = Annotated[
     str | None, typer.Option(help="Model instead: store folder, manifest, name or digest.")
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Processes to work with.")]
+Dataset = Annotated[
+    Path | None, typer.Option(metavar="FILE.tsv", help="A labelled task: header, then rows.")
+]
+Sentences = Annotated[Path | None, typer.Option(help="Text without labels, one sentence a line.")]
+TextColumn = Annotated[
+    list[str] | None,
+    typer.Option(help="Column of the text; twice for pairs. (default: all but label and idx)"),
+]
+LabelColumn = Annotated[str, typer.Option(help="Column of the label.")]
 TableOption = Annotated[str | None, typer.Option(help="Importance table instead: file or name.")]
 
 
@@ -194,6 +203,34 @@ def simulate(
 
     wanted = Wanted(runs=runs, seed=seed, as_json=as_json, plot=plot, trace=trace)
     simulate_plan(plan_file, device=device, model=model, database=database, wanted=wanted)
+
+
+@app.command()
+def evaluate(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan as JSON.")],
+    store: Annotated[Path, typer.Option(help="The shard store of its model.")],
+    dataset: Dataset = None,
+    sentences: Sentences = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = "label",
+    engine: Annotated[Literal["auto", "numpy", "numba"], typer.Option()] = "auto",
+    batched: Annotated[
+        bool, typer.Option("--batched", help="Many texts at a time: faster, rounded otherwise.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a plan's bits on a task: accuracy, distance to the full model, predicted score.
+
+    Answers are those of shard-runtime, bit for bit, unless --batched.
+    """
+    from shard_runtime.__main__ import compute_on_one_thread
+
+    compute_on_one_thread()
+    from planner_api.commands.evaluate import Manner, texts_of
+    from planner_api.commands.evaluate import evaluate as run
+
+    texts = texts_of(dataset, sentences, text_column, label_column)
+    run(plan_file, store, texts, Manner(engine=engine, batched=batched), as_json=as_json)
 
 
 @app.command()

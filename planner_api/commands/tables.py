@@ -52,7 +52,7 @@ def show_response(console: Console, response: PlanResponse) -> None:
         *_of_proof(response),
     ]
     if facts:
-        console.print(_two_columns(facts))
+        console.print(facts_table(facts))
     if response.skipped_widths:
         widths = ", ".join(map(str, response.skipped_widths))
         console.print(f"widths without compute times on the device, left out: {widths}")
@@ -108,10 +108,11 @@ def show_simulation(console: Console, plan: Plan, simulation: SimulationSummary)
         ("compute busy", milliseconds(simulation.compute_busy_us)),
         ("peak memory", kibibytes(simulation.peak_memory_bytes)),
     ]
-    console.print(_two_columns(facts))
+    console.print(facts_table(facts))
 
 
-def _two_columns(facts: Sequence[tuple[str, str]]) -> Table:
+def facts_table(facts: Sequence[tuple[str, str]]) -> Table:
+    """A name and a value a line."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")

@@ -21,6 +21,8 @@ from planner_api.demo.service import running_service
 from planner_api.errors import UnavailableError
 from shard_builder.evaluate import Evaluator
 from shard_builder.importance import relative_standard_error
+from shard_builder.inputs import many_at_a_time
+from shard_runtime.engine import load_engine
 from shard_runtime.executor import uniform_layers
 from simulator.executions import WholeModel, load_then_run
 
@@ -150,7 +152,11 @@ def _bench(store: ShardStore, table: ImportanceTable, options: DemoOptions) -> B
         table=table,
         device=device,
         profile=profile,
-        evaluator=Evaluator(store, held_out_sentences(), sequence_length=PROFILED_LENGTH),
+        evaluator=Evaluator(
+            store,
+            many_at_a_time(store, held_out_sentences(), PROFILED_LENGTH),
+            load_engine("numpy", store),
+        ),
         deadline_us=options.deadline_us or _deadline_us(profile, store),
     )
 
