@@ -71,6 +71,9 @@ def _number(value: float) -> str:
         raise ValueError(message)
     if value == 0:
         return "0"
+    text = repr(value)
+    if "e" not in text:  # most numbers: the same digits, but Python always writes a fraction
+        return text.removesuffix(".0")
     sign = "-" if value < 0 else ""
     parts = Decimal(repr(abs(value))).normalize().as_tuple()
     digits = "".join(map(str, parts.digits))
