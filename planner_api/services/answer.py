@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,12 +25,13 @@ from planner_api.services.quantile import keeps_to_quantile, solve_at_quantile, 
 from simulator.run import summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from plan_contracts import Certificate, Infeasibility, Plan, SimulationSummary
     from plan_contracts.response import Status
     from planner_api.optimizer.choice import Choice
     from planner_api.optimizer.problem import PlanInputs, Problem
+    from planner_api.optimizer.search import Progress
     from planner_api.optimizer.solution import Candidate
 
 SIMULATION_RUNS = 1000
@@ -43,55 +45,90 @@ class Answer:
     truncated: bool
 
 
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """A search seen from outside: `cancelled` ends it early, `on_progress` is told of each step."""
+
+    cancelled: Callable[[], bool] = _never
+    on_progress: Callable[[Progress], None] | None = None
+
+
+UNWATCHED = Watch()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a search came to; `why_not` says what stands in the way of a plan if it has none."""
+
+    solution: Solution
+    why_not: Callable[[], Infeasibility]
+
+
 def answer(inputs: PlanInputs) -> Answer:
     """Plan a request and let the simulator judge the plan.
 
     ContractError if the request breaks a rule.
     """
     problem = build_problem(inputs)
-    if inputs.target.latency_quantile is not None:
-        return _answer_at_quantile(problem)
-    solution = _solve(problem)
-    found = solution.candidate is not None
-    response = _judged(problem, solution) if found else _infeasible(problem, _needed(problem))
+    return respond(problem, find_plan(problem))
+
+
+def find_plan(problem: Problem, watch: Watch = UNWATCHED) -> Found:
+    """The plan that the request's policy, and its quantile if it has one, ask for."""
+    if problem.inputs.target.latency_quantile is None:
+        return Found(solution=_solve(problem, watch), why_not=partial(_needed, problem))
+    search = solve_at_quantile(problem, partial(_solve, watch=replace(watch, on_progress=None)))
+    return Found(solution=search.solution, why_not=partial(why_not, problem, search))
+
+
+def respond(problem: Problem, found: Found) -> Answer:
+    """What was found as a response, judged by the simulator."""
+    solution = found.solution
+    if solution.candidate is None:
+        response = _infeasible(problem, found.why_not())
+    else:
+        response = judged(problem, solution)
     return Answer(response=response, truncated=solution.truncated)
 
 
-def _answer_at_quantile(problem: Problem) -> Answer:
-    search = solve_at_quantile(problem, _solve)
-    if search.solution.candidate is None:
-        response = _infeasible(problem, why_not(problem, search))
-    else:
-        response = _judged(problem, search.solution)
-    return Answer(response=response, truncated=search.solution.truncated)
-
-
-def _solve(problem: Problem) -> Solution:
+def _solve(problem: Problem, watch: Watch) -> Solution:
     policy = problem.inputs.options.policy
     if policy == "optimal":
-        return _optimal(problem)
+        return solve_optimal(problem, watch)
     candidate = run_policy(problem, policy)
     feasible = candidate is not None and candidate.evaluation.feasible
     bounds = table_bounds(problem)
-    possible = may_hold_plans(problem, tables_of(problem))
     return Solution(
         candidate=candidate if feasible else None,
         bounds=table_pair_bounds(problem, bounds),
-        upper_bound=float(bounds[possible].max(initial=-math.inf)),
+        upper_bound=policy_upper_bound(problem),
         truncated=False,
         shadow_prices=None,
     )
 
 
-def _optimal(problem: Problem) -> Solution:
+def policy_upper_bound(problem: Problem) -> float:
+    """No plan scores more, by the table alone; -inf if it rules all pairs out."""
+    possible = may_hold_plans(problem, tables_of(problem))
+    return float(table_bounds(problem)[possible].max(initial=-math.inf))
+
+
+def solve_optimal(problem: Problem, watch: Watch = UNWATCHED) -> Solution:
     """The certified search within the time limit; any plan at all where it found none."""
     options = problem.inputs.options
     limit_s = options.time_limit_ms / 1000
     expires = time.monotonic() + limit_s
     found = solve(
-        problem, cancelled=lambda: False, clock_expired=lambda: time.monotonic() >= expires
+        problem,
+        cancelled=watch.cancelled,
+        clock_expired=lambda: time.monotonic() >= expires,
+        on_progress=watch.on_progress,
     )
-    if found.candidate is not None or found.upper_bound == -math.inf:
+    if found.candidate is not None or found.upper_bound == -math.inf or watch.cancelled():
         return found
     any_plan = solve_exact(problem, max_relative_gap=1.0, wall_limit_s=limit_s, seed=options.seed)
     return replace(
@@ -132,7 +169,8 @@ def _only(problem: Problem, choice: Choice) -> Problem:
     return replace(problem, pairs=(choice.pair,), states=states)
 
 
-def _judged(problem: Problem, solution: Solution) -> PlanResponse:
+def judged(problem: Problem, solution: Solution) -> PlanResponse:
+    """The response to a solution that has a candidate, with the simulator's verdict."""
     inputs = problem.inputs
     plan = to_plan(problem, solution)
     certificate = to_certificate(problem, solution)
