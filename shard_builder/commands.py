@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from shard_builder.errors import ProfileError
 from shard_builder.importance import ProfileRequest, profile_importance
-from shard_builder.progress import Progress, silent
+from shard_builder.importance.tokens import tokenizer_of
+from shard_builder.progress import Progress, Warn, ignored, silent
+from shard_builder.text_check import text_warnings
 from shard_runtime.files import write_atomically
+from shard_runtime.store import ShardStore
 
 if TYPE_CHECKING:
-    from plan_contracts import ImportanceTable
+    from shard_builder.importance import Profile
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
 """Short English sentences written for this project."""
@@ -32,19 +35,20 @@ class ProfileOptions:
     task: str = "label-free"
 
 
-def profile(
+def profile(  # noqa: PLR0913 - what to profile, and whom to tell
     store: Path,
     out: Path,
     *,
     options: ProfileOptions | None = None,
     workers: int = 1,
     progress: Progress = silent,
-) -> ImportanceTable:
+    warn: Warn = ignored,
+) -> Profile:
     """Measure the importance table of a store and write it to the file `out`.
 
     Measurements are kept beside `out` until it is written, so the same command goes on after
     Ctrl-C. Raises BuilderError for bad input, ShardRuntimeError for a damaged store. `progress`
-    counts measurements.
+    counts measurements; `warn` is told if the text is short or foreign to the model.
     """
     options = options or ProfileOptions()
     request = ProfileRequest(
@@ -55,11 +59,15 @@ def profile(
         task=options.task,
         date=dt.datetime.now(dt.UTC).date(),
     )
+    for doubt in text_warnings(
+        tokenizer_of(ShardStore.open(store)), request.sentences, request.text
+    ):
+        warn(doubt)
     log_path = out.with_name(f"{out.name}.measurements.jsonl")
-    table = profile_importance(request, workers=workers, log_path=log_path, progress=progress)
-    write_atomically(out, table.to_json())
+    profiled = profile_importance(request, workers=workers, log_path=log_path, progress=progress)
+    write_atomically(out, profiled.table.to_json())
     log_path.unlink()
-    return table
+    return profiled
 
 
 def read_sentences(text: Path, count: int | None) -> tuple[str, ...]:

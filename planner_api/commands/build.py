@@ -48,12 +48,21 @@ def _checkpoint(place: str, name: str | None) -> Checkpoint:
 def profile_importance(store: Path, out: Path, *, options: ProfileOptions, workers: int) -> None:
     """Measure the importance table of a store; goes on where an interrupted run stopped."""
     with progress("measurements") as report:
-        table = profile(store, out, options=options, workers=workers, progress=report)
+        table, agreement = profile(
+            store, out, options=options, workers=workers, progress=report, warn=warn
+        )
     whole = (table.full or table.base)[-1][-1]
     console = Console()
     console.print(f"{table.metric} of {table.model} in {table.unit}, {table.provenance.source}")
     console.print(f"lowest bitwidth: {score(table.base[-1][-1])}, highest: {score(whole)}")
+    if agreement is not None:
+        console.print(f"rank correlation of the tables of two halves of the text: {agreement:.2f}")
     console.print(f"written to {out}")
+
+
+def warn(doubt: str) -> None:
+    """Tell the user of input that can be used but should not be trusted."""
+    Console(stderr=True).print(f"warning: {doubt}", soft_wrap=True, highlight=False)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def example_table(store: ShardStore, file: Path) -> ImportanceTable:
             return table
     options = ProfileOptions(sentences=PROFILED_SENTENCES, sequence_length=PROFILED_LENGTH)
     with progress("measurements") as report:
-        return profile(store.folder, file, options=options, workers=WORKERS, progress=report)
+        return profile(store.folder, file, options=options, workers=WORKERS, progress=report).table
 
 
 def held_out_sentences() -> tuple[str, ...]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from shard_builder.importance.agreement import rank_correlation
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ stand. It has to be small: scores are scaled so that the reference slices gain f
 nothing to the highest bitwidth, so this share of 1 + itself is credited to the lowest already.
 """
 
-RESAMPLINGS = 200
+HALVINGS = 50
 SEED = 0
 
 
@@ -52,6 +54,13 @@ class ShardDistances:
         return len(self.lowest)
 
 
+class Halves(NamedTuple):
+    """Gains by bitwidth as two halves of the sentences have them."""
+
+    first: dict[int, FloatTable]
+    second: dict[int, FloatTable]
+
+
 def mean_gains(
     distances: ShardDistances, errors: Mapping[int, FloatTable], presence: float
 ) -> dict[int, FloatTable]:
@@ -64,15 +73,43 @@ def mean_gains(
     return _gains(_worth(distances, weights), errors, presence)
 
 
-def gain_errors(
+def half_gains(
     distances: ShardDistances, errors: Mapping[int, FloatTable], presence: float
-) -> dict[int, FloatTable]:
-    """Standard errors of the gains: their deviation over 200 bootstrap samples of sentences."""
+) -> tuple[Halves, ...]:
+    """The gains from two random halves of the sentences, for each of 50 ways to halve them.
+
+    Nothing for a single sentence.
+    """
     count = distances.sentences
     generator = np.random.default_rng(SEED)
-    drawn = generator.multinomial(count, np.full(count, 1 / count), size=RESAMPLINGS) / count
-    samples = [_gains(_worth(distances, weights), errors, presence) for weights in drawn]
-    return {bits: np.std([sample[bits] for sample in samples], axis=0) for bits in errors}
+    orders = [generator.permutation(count) for _ in range(HALVINGS if count > 1 else 0)]
+    return tuple(
+        Halves(
+            *(
+                _gains(_worth(distances, half / half.sum()), errors, presence)
+                for half in (order < count // 2, order >= count // 2)
+            )
+        )
+        for order in orders
+    )
+
+
+def gain_errors(halves: Sequence[Halves]) -> dict[int, FloatTable]:
+    """Standard errors of the gains of all sentences: half of what the halves differ by.
+
+    Root mean square over the ways to halve them.
+    """
+    return {
+        bits: np.sqrt(np.mean([np.square(one[bits] - two[bits]) for one, two in halves], axis=0))
+        / 2
+        for bits in halves[0].first
+    }
+
+
+def split_half(halves: Sequence[Halves]) -> float:
+    """Mean rank correlation of what the two halves gain at the highest bitwidth."""
+    highest = max(halves[0].first)
+    return float(np.mean([rank_correlation(one[highest], two[highest]) for one, two in halves]))
 
 
 def _worth(distances: ShardDistances, weights: FloatTable) -> FloatTable:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shard_builder.importance.distance import metric_of
 from shard_builder.importance.submodel import Submodel
-from shard_builder.importance.tokens import tokenise
+from shard_builder.inputs import BATCH_INPUTS, many_at_a_time
 from shard_runtime.engine import load_engine
 from shard_runtime.store import ShardStore
-from shard_runtime.tokens import Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 ENGINE = "numpy"
 """The engine that every installation has, so that a profile does not depend on extras."""
-
-BATCH_SENTENCES = 32
 
 DistanceRows = list[list[float]]
 """One row for each model measured, one distance for each sentence of the batch."""
@@ -70,7 +67,7 @@ class Subject:
     @property
     def batches(self) -> int:
         """How many batches the sentences make."""
-        return -(-len(self.sentences) // BATCH_SENTENCES)
+        return -(-len(self.sentences) // BATCH_INPUTS)
 
 
 class Measurer:
@@ -91,10 +88,10 @@ class Measurer:
 class _OpenModels:
     def __init__(self, subject: Subject) -> None:
         store = ShardStore.open(subject.store)
-        tokens = tokenise(store, subject.sentences, subject.sequence_length)
+        inputs = many_at_a_time(store, subject.sentences, subject.sequence_length)
         self._metric = metric_of(store.architecture)
         self._highest = store.manifest.bitwidths[-1]
-        self._submodel = Submodel(store, load_engine(ENGINE, store), in_batches(tokens))
+        self._submodel = Submodel(store, load_engine(ENGINE, store), inputs.batches)
         self._reference = lru_cache(maxsize=None)(self._full_output)
 
     def measure(self, measurement: Measurement) -> DistanceRows:
@@ -112,15 +109,3 @@ class _OpenModels:
 
     def _full_output(self, batch: int) -> FloatArray:
         return self._submodel.uniform(batch, self._highest)
-
-
-def in_batches(tokens: Tokens) -> list[Tokens]:
-    """The tokens cut into batches of at most 32 sentences."""
-    starts = range(0, len(tokens.ids), BATCH_SENTENCES)
-    return [
-        Tokens(
-            tokens.ids[start : start + BATCH_SENTENCES],
-            tokens.mask[start : start + BATCH_SENTENCES],
-        )
-        for start in starts
-    ]

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from plan_contracts import ImportanceTable, Provenance, sha256_of
 from shard_builder.errors import ProfileError
-from shard_builder.importance.decoded import quantisation_errors
 from shard_builder.importance.distance import metric_of
 from shard_builder.importance.gains import (
     PRESENCE_SHARE,
     ShardDistances,
     gain_errors,
+    half_gains,
     mean_gains,
+    split_half,
 )
 from shard_builder.importance.measurement import ENGINE, Measurement, Measurer, Subject
 from shard_builder.importance.measurement_log import MeasurementLog
+from shard_builder.importance.quantisation import quantisation_errors
 from shard_builder.importance.schedule import Schedule
 from shard_builder.importance.tokens import tokenise
+from shard_builder.moments import second_moments
 from shard_builder.process_pool import worker_pool
 from shard_builder.progress import Progress, silent
+from shard_builder.stored_checkpoint import stored_checkpoint
 from shard_runtime.engine import load_engine
 from shard_runtime.store import ShardStore
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
     from plan_contracts import ModelManifest
     from shard_builder.importance.measurement import DistanceRows
+    from shard_builder.moments import Moments
 
 FEWEST_BITWIDTHS = 2
 
@@ -54,13 +59,24 @@ class ProfileRequest:
     task: str = "label-free"
 
 
+class Profile(NamedTuple):
+    """An importance table, and how far two halves of the text agree on its gains.
+
+    `split_half`: mean rank correlation of the gains at the highest bitwidth, of 50 ways to halve
+    the sentences; None for a single sentence.
+    """
+
+    table: ImportanceTable
+    split_half: float | None
+
+
 def profile_importance(
     request: ProfileRequest,
     *,
     workers: int = 1,
     log_path: Path | None = None,
     progress: Progress = silent,
-) -> ImportanceTable:
+) -> Profile:
     """Measure gains of every shard, and base and full of every depth and width.
 
     Scores are negative distances to the output at the store's highest bitwidth: KL divergence in
@@ -81,8 +97,8 @@ def profile_importance(
         worker_pool(Measurer(subject), workers=workers) as measure_all,
     ):
         run = _Run(measure_all, log, progress, _schedule(store.manifest, subject))
-        table = _table_of_gains(store, request, run)
-        return _with_scores(table, store.manifest, run)
+        profile = _profile_of_gains(store, request, run)
+        return profile._replace(table=_with_scores(profile.table, store.manifest, run))
 
 
 def relative_standard_error(table: ImportanceTable) -> float | None:
@@ -151,14 +167,16 @@ class _Run:
         return np.concatenate([self._log.done[batch.key] for batch in batches], axis=1)
 
 
-def _table_of_gains(store: ShardStore, request: ProfileRequest, run: _Run) -> ImportanceTable:
+def _profile_of_gains(store: ShardStore, request: ProfileRequest, run: _Run) -> Profile:
     """Measure every shard; `base` of the table is still 0."""
     manifest = store.manifest
     distances = _measure_shards(run)
-    errors = quantisation_errors(store, load_engine(ENGINE, store))
+    errors = quantisation_errors(store, load_engine(ENGINE, store), _moments(store, request))
     presence = PRESENCE_SHARE if manifest.slice_selection == "any" else 0.0
+    halves = half_gains(distances, errors, presence)
+    agreement = split_half(halves) if halves else None
     metric = metric_of(store.architecture)
-    return ImportanceTable(
+    table = ImportanceTable(
         model=manifest.model,
         model_digest=manifest.digest,
         task=request.task,
@@ -166,9 +184,16 @@ def _table_of_gains(store: ShardStore, request: ProfileRequest, run: _Run) -> Im
         unit=metric.unit,
         base=((0.0,) * manifest.slices,) * manifest.layers,
         gain=_as_tables(mean_gains(distances, errors, presence)),
-        stderr=_as_tables(gain_errors(distances, errors, presence)),
-        provenance=_provenance(request, run.schedule),
+        stderr=_as_tables(gain_errors(halves)) if halves else None,
+        provenance=_provenance(request, run.schedule, agreement),
     )
+    return Profile(table=table, split_half=agreement)
+
+
+def _moments(store: ShardStore, request: ProfileRequest) -> Moments:
+    """What the matrices of the model at its highest bitwidth are multiplied with on this text."""
+    tokens = tokenise(store, request.sentences, request.sequence_length)
+    return second_moments(stored_checkpoint(store, store.manifest.bitwidths[-1]), tokens)
 
 
 def _measure_shards(run: _Run) -> ShardDistances:
@@ -235,14 +260,15 @@ def _as_tables(
     return {bits: tuple(tuple(row) for row in table.tolist()) for bits, table in tables.items()}
 
 
-def _provenance(request: ProfileRequest, schedule: Schedule) -> Provenance:
+def _provenance(request: ProfileRequest, schedule: Schedule, agreement: float | None) -> Provenance:
+    agreed = "" if agreement is None else f"; rank correlation of halves {agreement:.3f}"
     return Provenance(
         kind="measured",
         source=(
             f"{len(request.sentences)} sentences of {request.text} at sequence length "
             f"{request.sequence_length}; every shard raised from {schedule.lowest} to "
             f"{schedule.upgrade} bit and dropped from {schedule.highest} to {schedule.lowest}; "
-            "standard errors from 200 bootstrap samples of the sentences"
+            f"standard errors from halves of the sentences{agreed}"
         ),
         date=request.date,
         samples=len(request.sentences),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shard_builder.importance.decoded import decode_layer
+from shard_builder.decoded import decode_layer
 from shard_builder.slicing import slice_rows
 from shard_runtime.engine import LayerBiases, LayerWeights
 from shard_runtime.weights import Matrices

@@ -26,10 +26,7 @@ def tokenise(store: ShardStore, sentences: Sequence[str], sequence_length: int) 
     if not 1 <= sequence_length <= longest:
         message = f"sequence_length must be 1..{longest} for this model, got {sequence_length}"
         raise ProfileError(message)
-    if store.index.tokenizer is None:
-        message = f"{store.folder}: the store must hold a tokenizer.json, it has none"
-        raise ProfileError(message)
-    tokenizer = Tokenizer.from_file(str(store.folder / store.index.tokenizer.file))
+    tokenizer = tokenizer_of(store)
     # The package leaves the types of keyword arguments open.
     tokenizer.enable_truncation(sequence_length)  # pyright: ignore[reportUnknownMemberType]
     tokenizer.enable_padding(  # pyright: ignore[reportUnknownMemberType]
@@ -40,3 +37,11 @@ def tokenise(store: ShardStore, sentences: Sequence[str], sequence_length: int) 
         np.array([sentence.ids for sentence in encoded], dtype=np.int64),
         np.array([sentence.attention_mask for sentence in encoded], dtype=np.bool_),
     )
+
+
+def tokenizer_of(store: ShardStore) -> Tokenizer:
+    """The store's tokeniser; ProfileError if it has none."""
+    if store.index.tokenizer is None:
+        message = f"{store.folder}: the store must hold a tokenizer.json, it has none"
+        raise ProfileError(message)
+    return Tokenizer.from_file(str(store.folder / store.index.tokenizer.file))

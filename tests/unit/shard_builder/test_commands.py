@@ -29,7 +29,7 @@ def options() -> ProfileOptions:
 
 def test_a_profile_is_written_and_its_measurements_are_removed(tmp_path: Path, store: Path) -> None:
     out = tmp_path / "importance.json"
-    table = profile(store, out, options=options())
+    table = profile(store, out, options=options()).table
     assert ImportanceTable.from_file(out) == table
     assert [path.name for path in tmp_path.iterdir()] == ["importance.json"]
 

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from shard_builder.importance.gains import ShardDistances, gain_errors, mean_gains
+from shard_builder.importance.gains import (
+    Halves,
+    ShardDistances,
+    gain_errors,
+    half_gains,
+    mean_gains,
+    split_half,
+)
 
 Table = NDArray[np.float64]
 SENTENCES = 3
@@ -29,6 +36,7 @@ def two_shards() -> ShardDistances:
 
 
 ERRORS = {2: np.array([[4.0, 8.0]]), 3: np.array([[1.0, 2.0]]), 32: np.zeros((1, 2))}
+SQUARES = {2: np.ones((2, 2)), 32: np.zeros((2, 2))}
 
 
 def test_gains_of_two_shards_by_hand() -> None:
@@ -73,19 +81,65 @@ def test_a_shard_without_error_has_nothing_to_remove() -> None:
     assert mean_gains(two_shards(), errors, presence=0.0)[32][0, 0] == 0
 
 
-def test_errors_are_0_when_all_sentences_agree() -> None:
-    assert gain_errors(two_shards(), ERRORS, presence=0.0)[32] == pytest.approx(np.zeros((1, 2)))
-
-
-def test_errors_are_the_same_every_time() -> None:
+def random_distances(sentences: int) -> ShardDistances:
     generator = np.random.default_rng(0)
-    distances = ShardDistances(
-        lowest=generator.random(8),
-        upgraded=generator.random((2, 2, 8)),
-        dropped=generator.random((2, 2, 8)),
+    return ShardDistances(
+        lowest=generator.random(sentences),
+        upgraded=generator.random((2, 2, sentences)),
+        dropped=generator.random((2, 2, sentences)),
     )
-    errors = {2: np.ones((2, 2)), 32: np.zeros((2, 2))}
-    first, second = (gain_errors(distances, errors, presence=0.1) for _ in range(2))
+
+
+def test_halves_of_equal_sentences_agree() -> None:
+    halves = half_gains(two_shards(), ERRORS, presence=0.0)
+    assert gain_errors(halves)[32] == pytest.approx(np.zeros((1, 2)))
+
+
+def test_halves_are_gains_of_their_own_sentences() -> None:
+    distances = random_distances(2)
+    first, second = (
+        mean_gains(
+            ShardDistances(
+                lowest=distances.lowest[half],
+                upgraded=distances.upgraded[..., half],
+                dropped=distances.dropped[..., half],
+            ),
+            SQUARES,
+            presence=0.1,
+        )
+        for half in (slice(0, 1), slice(1, 2))
+    )
+    for one, two in half_gains(distances, SQUARES, presence=0.1):
+        assert {one[32].tobytes(), two[32].tobytes()} == {
+            first[32].tobytes(),
+            second[32].tobytes(),
+        }
+
+
+def test_an_error_is_half_of_what_halves_differ_by() -> None:
+    one, two = (np.full((1, 2), value) for value in (3.0, 5.0))
+    halves = [Halves({2: one}, {2: two}), Halves({2: two}, {2: one})]
+    assert gain_errors(halves)[2] == pytest.approx(np.full((1, 2), 1.0))
+
+
+def test_split_half_is_the_mean_rank_correlation_at_the_highest_bitwidth() -> None:
+    rising, falling = np.array([[1.0, 2.0]]), np.array([[2.0, 1.0]])
+    halves = [
+        Halves({2: falling, 32: rising}, {2: rising, 32: rising}),
+        Halves({2: rising, 32: rising}, {2: rising, 32: falling}),
+        Halves({2: rising, 32: falling}, {2: rising, 32: falling}),
+    ]
+    assert split_half(halves) == pytest.approx(1 / 3)
+
+
+def test_a_single_sentence_has_no_halves() -> None:
+    assert half_gains(random_distances(1), SQUARES, presence=0.0) == ()
+
+
+def test_halves_are_the_same_every_time() -> None:
+    first, second = (
+        gain_errors(half_gains(random_distances(8), SQUARES, presence=0.1)) for _ in range(2)
+    )
     assert (first[32] > 0).all()
     assert np.array_equal(first[32], second[32])
 

@@ -19,9 +19,9 @@ from shard_builder.importance import (
     relative_standard_error,
 )
 from shard_builder.importance.distance import kl_divergence
-from shard_builder.importance.measurement import BATCH_SENTENCES
 from shard_builder.importance.submodel import Submodel
 from shard_builder.importance.tokens import tokenise
+from shard_builder.inputs import BATCH_INPUTS
 from shard_builder.store_writer import StoreOptions, build_store
 from shard_runtime.engine import load_engine
 from shard_runtime.store import ShardStore
@@ -49,7 +49,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def table(store: Path) -> ImportanceTable:
-    return profile_importance(request(store))
+    return profile_importance(request(store)).table
 
 
 def request(store: Path) -> ProfileRequest:
@@ -132,13 +132,13 @@ def test_where_slices_are_chosen_presence_gains_a_tenth_of_the_worth(
 
 def test_under_prefix_the_lowest_bitwidth_gains_nothing(tmp_path: Path) -> None:
     store = new_store(tmp_path, slice_selection="prefix")
-    table = profile_importance(request(store))
+    table = profile_importance(request(store)).table
     assert table.gain[2] == ((0,) * SLICES,) * LAYERS
     assert table.bound_to(ModelManifest.from_file(store / "manifest.json")) == table
 
 
 def test_an_encoder_is_measured_by_cosine_distance(tmp_path: Path) -> None:
-    table = profile_importance(request(new_store(tmp_path, head="encoder")))
+    table = profile_importance(request(new_store(tmp_path, head="encoder"))).table
     assert (table.metric, table.unit) == ("negative_cosine_distance", "1")
 
 
@@ -149,19 +149,19 @@ def test_a_table_says_where_it_comes_from(table: ImportanceTable) -> None:
 
 
 def test_a_store_without_full_precision_is_measured_against_its_highest(tmp_path: Path) -> None:
-    table = profile_importance(request(new_store(tmp_path, bitwidths=(2, 6))))
+    table = profile_importance(request(new_store(tmp_path, bitwidths=(2, 6)))).table
     assert table.full is not None
     assert table.full[LAYERS - 1][SLICES - 1] == 0
 
 
 def test_sentences_beyond_a_batch_are_measured_too(store: Path, table: ImportanceTable) -> None:
-    repeats = BATCH_SENTENCES // len(SENTENCES) + 1
-    many = profile_importance(replace(request(store), sentences=SENTENCES * repeats))
+    repeats = BATCH_INPUTS // len(SENTENCES) + 1
+    many = profile_importance(replace(request(store), sentences=SENTENCES * repeats)).table
     assert np.array(many.gain[32]) == pytest.approx(np.array(table.gain[32]), rel=1e-4)
 
 
 def test_two_workers_measure_the_same(store: Path, table: ImportanceTable) -> None:
-    assert profile_importance(request(store), workers=2) == table
+    assert profile_importance(request(store), workers=2).table == table
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 7, 15])
@@ -178,7 +178,7 @@ def test_an_interrupted_profile_goes_on_to_the_same_table(
     seen: list[int] = []
     resumed = profile_importance(
         request(store), log_path=log_path, progress=lambda done, _: seen.append(done)
-    )
+    ).table
     assert resumed == table
     assert seen[0] == stop_after
 
@@ -189,7 +189,7 @@ def test_finished_measurements_are_not_made_again(
     log_path = tmp_path / "log.jsonl"
     profile_importance(request(store), log_path=log_path)
     before = log_path.read_bytes()
-    assert profile_importance(request(store), log_path=log_path) == table
+    assert profile_importance(request(store), log_path=log_path).table == table
     assert log_path.read_bytes() == before
 
 
