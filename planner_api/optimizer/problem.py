@@ -130,6 +130,7 @@ def build_problem(inputs: PlanInputs) -> Problem:
     required = _required(inputs)
     widths = [m for m in model.widths if compute.covers_width(m)]
     pairs = tuple(_allowed_pairs(inputs, widths, states, required))
+    reference = _reference(inputs)
     limits = (inputs.device.memory_bytes, target.memory_bytes)
     problem = Problem(
         inputs=inputs,
@@ -141,10 +142,10 @@ def build_problem(inputs: PlanInputs) -> Problem:
         layer_us=_layer_times(model.slices, compute),
         gain=np.array([inputs.importance.gain[b] for b in bits]).transpose(1, 2, 0),
         base=np.array(inputs.importance.base),
-        scale=_scales(inputs),
+        scale=_scales(inputs, reference),
         states=states,
         required=required,
-        reference=_reference(inputs),
+        reference=reference,
         pairs=pairs,
         skipped_widths=tuple(m for m in model.widths if m not in widths),
         latency_us=target.latency_us - compute.fixed_us,
@@ -185,23 +186,24 @@ def _layer_times(slices: int, compute: Compute) -> NDArray[np.int64]:
 
 
 def _reference(inputs: PlanInputs) -> NDArray[np.bool_]:
+    """(M+1, N, M): `ImportanceTable.reference_slices` of every width and layer."""
     layers, slices = inputs.model.layers, inputs.model.slices
-    chosen = np.zeros((slices + 1, layers, slices), dtype=np.bool_)
-    for width in range(1, slices + 1):
-        for layer in range(layers):
-            selection = inputs.model.slice_selection
-            chosen[width, layer, inputs.importance.reference_slices(layer, width, selection)] = True
-    return chosen
+    ranks = np.broadcast_to(np.arange(slices), (layers, slices)).copy()
+    if inputs.model.slice_selection == "any":
+        table = inputs.importance
+        order = np.argsort(-np.array(table.gain[table.highest_bits]), axis=1, kind="stable")
+        np.put_along_axis(ranks, order, ranks.copy(), axis=1)
+    return ranks < np.arange(slices + 1)[:, None, None]
 
 
-def _scales(inputs: PlanInputs) -> NDArray[np.float64]:
+def _scales(inputs: PlanInputs, reference: NDArray[np.bool_]) -> NDArray[np.float64]:
     """scale(n, m) of CONTRACTS: always from the table's own highest bitwidth."""
     table = inputs.importance
     base = np.array(table.base)
     if table.full is None:
         return np.ones_like(base)
     highest = np.array(table.gain[table.highest_bits])
-    in_reference = (_reference(inputs)[1:] * highest).sum(axis=2)
+    in_reference = (reference[1:] * highest).sum(axis=2)
     possible = in_reference.cumsum(axis=1).T
     difference = np.array(table.full) - base
     usable = (difference > 0) & (possible > 0)
