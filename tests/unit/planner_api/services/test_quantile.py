@@ -13,6 +13,7 @@ from planner_api.optimizer.assemble import to_plan
 from planner_api.optimizer.exact import solve_exact
 from planner_api.services.answer import answer
 from planner_api.services.quantile import (
+    BISECTIONS,
     keeps_to_quantile,
     solve_at_quantile,
     why_not,
@@ -66,6 +67,21 @@ def test_the_score_is_at_most_the_undisturbed_optimum() -> None:
     assert candidate is not None
     assert candidate.evaluation.objective < 118
     assert candidate.evaluation.feasible
+
+
+def test_the_score_is_the_best_of_all_plans_that_keep_to_the_quantile() -> None:
+    # Of all 1,289 feasible plans, each run 10,000 times, none with more than 112 keeps to 0.95.
+    candidate = solve_at_quantile(e2(), solve_exact).solution.candidate
+    assert candidate is not None
+    assert candidate.evaluation.objective == 112
+
+
+def test_margins_close_in_on_the_quantile() -> None:
+    trials = solve_at_quantile(e2(), solve_exact).trials
+    bisected = sorted(trials[:BISECTIONS], key=lambda trial: trial.margin)
+    missed = [trial.margin for trial in bisected if trial.share < 0.95]
+    kept = [trial.margin for trial in bisected if trial.share >= 0.95]
+    assert max(missed) < min(kept) < max(missed) + 0.1
 
 
 def test_equal_requests_get_equal_plans() -> None:
@@ -142,8 +158,9 @@ def test_the_answer_to_a_quantile_is_simulated_and_never_worse_than_a_baseline()
 def test_the_certificate_of_a_quantile_counts_what_it_costs() -> None:
     certificate = answer(e2().inputs).response.certificate
     assert certificate is not None
-    assert certificate.upper_bound == pytest.approx(118)
-    assert certificate.relative_gap > 0
+    asked = PlanOptions().max_relative_gap * certificate.range
+    assert 118 <= certificate.upper_bound <= 118 + asked
+    assert certificate.relative_gap > PlanOptions().max_relative_gap
 
 
 def test_a_policy_is_planned_at_the_quantile_too() -> None:
