@@ -111,7 +111,7 @@ def build(
     from planner_api.commands.build import StoreOptions
     from planner_api.commands.build import build as run
 
-    options = StoreOptions(slice_selection="prefix" if prefix else "any")
+    options = StoreOptions(slice_selection="prefix" if prefix else None)
     if bitwidths:
         options = replace(options, bitwidths=tuple(sorted(bitwidths)))
     run(checkpoint, out, name=name, options=options, workers=workers)
@@ -150,16 +150,38 @@ def plan(
     database: Database = None,
     as_json: AsJson = False,
     out: Annotated[Path | None, typer.Option(help="Write the plan to this file.")] = None,
+    re_measure: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Measure the K best plans on text, take the best of them."),
+    ] = None,
+    store: Annotated[Path | None, typer.Option(help="Store to measure on.")] = None,
+    dataset: Dataset = None,
+    sentences: Sentences = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = "label",
 ) -> None:
     """Answer a request here, without a server.
 
     Ends with 0 whenever there is an answer, infeasible too; with 3 if --out asks for a plan and
     there is none.
     """
+    if re_measure is not None:
+        from shard_runtime.__main__ import compute_on_one_thread
+
+        compute_on_one_thread()
     from planner_api.commands.inputs import given_documents
     from planner_api.commands.plan import plan as run
 
     given = given_documents(device=device, model=model, importance=importance)
+    if re_measure is not None:
+        from planner_api.commands.evaluate import texts_of
+        from planner_api.commands.re_measure import plan_by_measurement, re_measuring
+        from planner_api.commands.resolved import inputs_of
+
+        texts = texts_of(dataset, sentences, text_column, label_column)
+        wanted = re_measuring(re_measure, store, model, texts)
+        inputs = inputs_of(request, given, database)
+        raise typer.Exit(plan_by_measurement(inputs, wanted, as_json=as_json, out=out))
     raise typer.Exit(run(request, given=given, database=database, as_json=as_json, out=out))
 
 

@@ -88,11 +88,12 @@ def evaluate_plan(  # noqa: PLR0913 - a plan on a task, and how to run it
         predicted_score=plan.predicted.objective,
         score=score.mean,
         standard_error=score.standard_error,
-        accuracy=_accuracies(outputs, evaluator.reference, task.labels) if task.labels else None,
+        accuracy=accuracies(outputs, evaluator.reference, task.labels) if task.labels else None,
     )
 
 
-def _accuracies(outputs: FloatArray, reference: FloatArray, labels: tuple[int, ...]) -> Accuracies:
+def accuracies(outputs: FloatArray, reference: FloatArray, labels: tuple[int, ...]) -> Accuracies:
+    """How often the largest output of each text (texts, classes) is the class of its label."""
     answers, full = outputs.argmax(axis=1), reference.argmax(axis=1)
     right = np.array(labels)
     total = len(labels)

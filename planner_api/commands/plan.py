@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from plan_contracts import Plan
     from planner_api.services.ports import Kind
 
 
@@ -41,11 +42,16 @@ def plan(
         print(content)  # noqa: T201 - the command's output
     else:
         show_response(Console(), response)
+    return write_plan(response.plan, out)
+
+
+def write_plan(plan: Plan | None, out: Path | None) -> ExitCode:
+    """Write a plan if there is a file for it; NO_PLAN if there is no plan."""
     if out is None:
         return ExitCode.DONE
-    if response.plan is None:
+    if plan is None:
         return ExitCode.NO_PLAN
-    write_atomically(out, response.plan.to_json(indent=2) + "\n")
+    write_atomically(out, plan.to_json(indent=2) + "\n")
     return ExitCode.DONE
 
 

@@ -179,7 +179,7 @@ def judged(problem: Problem, solution: Solution) -> PlanResponse:
     )
     agreed = agrees(plan, simulation, inputs.device.storage.queue_depth)
     return PlanResponse(
-        status=_status(problem, certificate) if agreed else "rejected_by_simulation",
+        status=status_of(problem, certificate) if agreed else "rejected_by_simulation",
         plan=plan if agreed else None,
         certificate=certificate,
         simulation=simulation,
@@ -203,7 +203,8 @@ def agrees(plan: Plan, simulation: SimulationSummary, queue_depth: int) -> bool:
     return simulation.latency_us <= predicted.latency_us
 
 
-def _status(problem: Problem, certificate: Certificate) -> Status:
+def status_of(problem: Problem, certificate: Certificate) -> Status:
+    """Whether a plan is proven to be as good as the request asks for."""
     proven = certificate.relative_gap <= problem.inputs.options.max_relative_gap
     return "optimal" if proven else "feasible"
 
