@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plan_contracts import Architecture, Geometry
-from shard_builder.configuration import Configuration, read_configuration
+from shard_builder.configuration import Configuration, Elasticity, read_configuration
 from shard_builder.errors import CheckpointError
 from shard_builder.pooling import Pooling, read_pooling
 from shard_builder.slicing import layer_matrices
@@ -40,6 +40,7 @@ class Checkpoint:
     """A model ready to be sharded: all weights float32 and finite.
 
     `resident` holds what is not sharded, by its name in the store (docs/formats/shard-store.md).
+    `elasticity` is None for a model that was trained as a whole only.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Checkpoint:
     layers: tuple[Matrices, ...]
     resident: Mapping[str, NDArray[np.float32]]
     tokenizer: Path | None
+    elasticity: Elasticity | None = None
 
 
 def read_checkpoint(folder: Path, *, model: str | None = None) -> Checkpoint:
@@ -74,6 +76,7 @@ def read_checkpoint(folder: Path, *, model: str | None = None) -> Checkpoint:
         ),
         resident=_body_resident(tensors, configuration) | head,
         tokenizer=_tokenizer(folder, place),
+        elasticity=configuration.elasticity,
     )
 
 

@@ -12,6 +12,8 @@ from shard_builder.settings_file import SettingsFile
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from plan_contracts.model import SliceSelection
+
 Family = Literal["bert", "roberta", "distilbert"]
 Activation = Literal["gelu", "gelu_tanh", "relu"]
 
@@ -38,7 +40,30 @@ CLASSIFIER_TASK = "ForSequenceClassification"
 ENCODER_TASKS = ("Model", "ForMaskedLM", "ForPreTraining")
 """Tasks whose head, if any, is left out: only the encoder is sharded."""
 
+ELASTICITY_FIELD = "shardstream"
+"""Our one field of config.json: an object as `Elasticity.as_field` gives it."""
+
 _TASK_OF_CLASS = re.compile(r"(?:For|LMHead|Model)\w*$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elasticity:
+    """Which submodels a checkpoint was trained to be: rising depths and widths.
+
+    `prefix`: width m means slices 0..m-1.
+    """
+
+    slice_selection: SliceSelection
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
+
+    def as_field(self) -> dict[str, object]:
+        """What config.json holds of it."""
+        return {
+            "slice_selection": self.slice_selection,
+            "depths": list(self.depths),
+            "widths": list(self.widths),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +71,8 @@ class Configuration:
     """Sizes and conventions of a checkpoint.
 
     `is_classifier` is None where config.json does not say. `labels` are in the order of the
-    outputs and empty where config.json names none.
+    outputs and empty where config.json names none. `elasticity` is None for a model that was
+    trained as a whole only.
     """
 
     family: Family
@@ -61,6 +87,7 @@ class Configuration:
     pad_token: int
     is_classifier: bool | None
     labels: tuple[str, ...]
+    elasticity: Elasticity | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +121,12 @@ def read_configuration(path: Path) -> Configuration:
     names = _DISTILBERT_SIZES if family == "distilbert" else _BERT_SIZES
     pad_token = file.integer("pad_token_id", least=0, default=DEFAULT_PAD_TOKEN[family])
     is_distilbert = family == "distilbert"
+    layers = file.integer(names.layers, least=1)
+    geometry = _geometry(file, names)
     return Configuration(
         family=family,
-        layers=file.integer(names.layers, least=1),
-        geometry=_geometry(file, names),
+        layers=layers,
+        geometry=geometry,
         vocabulary=file.integer("vocab_size", least=1),
         positions=file.integer("max_position_embeddings", least=1),
         position_offset=pad_token + 1 if family == "roberta" else 0,
@@ -107,6 +136,7 @@ def read_configuration(path: Path) -> Configuration:
         pad_token=pad_token,
         is_classifier=_is_classifier(file),
         labels=_labels(file),
+        elasticity=_elasticity(file, layers=layers, slices=geometry.heads),
     )
 
 
@@ -171,3 +201,17 @@ def _labels(file: SettingsFile) -> tuple[str, ...]:
     if set(labels) != {str(index) for index in range(len(labels))}:
         file.refuse("id2label", rule)
     return tuple(str(labels[str(index)]) for index in range(len(labels)))
+
+
+def _elasticity(file: SettingsFile, *, layers: int, slices: int) -> Elasticity | None:
+    part = file.part(ELASTICITY_FIELD)
+    if part is None:
+        return None
+    selection = part.text(f"{ELASTICITY_FIELD}.slice_selection", "any")
+    if selection not in {"any", "prefix"}:
+        part.refuse(f"{ELASTICITY_FIELD}.slice_selection", "must be one of any, prefix")
+    return Elasticity(
+        slice_selection=cast("SliceSelection", selection),
+        depths=part.rising_integers(f"{ELASTICITY_FIELD}.depths", largest=layers),
+        widths=part.rising_integers(f"{ELASTICITY_FIELD}.widths", largest=slices),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from shard_builder.errors import CheckpointError
@@ -61,6 +62,29 @@ class SettingsFile:
         if not isinstance(value, str):
             self.refuse(name, "must be a text")
         return value
+
+    def rising_integers(self, name: str, *, largest: int) -> tuple[int, ...]:
+        """A required list of integers within 1..largest that rise strictly."""
+        value = self._value(name, None)
+        rule = f"must be a list of integers that rise strictly within 1..{largest}"
+        if not isinstance(value, list) or not value:
+            self.refuse(name, rule)
+        numbers = cast("list[int]", value)
+        if any(type(number) is not int for number in numbers):
+            self.refuse(name, rule)
+        if any(low >= high for low, high in pairwise([0, *numbers, largest + 1])):
+            self.refuse(name, rule)
+        return tuple(numbers)
+
+    def part(self, name: str) -> SettingsFile | None:
+        """The object in a field, its fields named like `field.inner`; None where it is absent."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.refuse(name, "must be an object")
+        inner = cast("dict[str, object]", value)
+        return SettingsFile(self.path, {f"{name}.{key}": field for key, field in inner.items()})
 
     def is_set(self, name: str) -> bool:
         """Whether a field is there and not false, null, 0 or empty."""

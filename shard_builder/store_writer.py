@@ -24,23 +24,25 @@ from plan_contracts import (
     sha256_of,
 )
 from shard_builder.atomic import move_into_place, temporary_folder_beside
+from shard_builder.configuration import Elasticity
 from shard_builder.errors import BuilderError, StoreExistsError
+from shard_builder.finished_layers import FinishedLayers
 from shard_builder.process_pool import worker_pool
 from shard_builder.progress import Progress, silent
-from shard_builder.quantize import encode_layer, quantise_gobo
+from shard_builder.quantize import WholeLayer, encode_layer, load_quantiser
 from shard_runtime.weights import FULL_PRECISION_BITS, ShardShape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from plan_contracts.model import SliceSelection
+    from shard_builder.calibration import Calibration
     from shard_builder.checkpoint import Checkpoint
 
 BITWIDTHS = (2, 3, 4, 5, 6, 32)
 MANIFEST_FILE = "manifest.json"
 RESIDENT_FILE = "resident.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
-QUANTISER = "gobo"
 
 ShardRanges = dict[int, tuple[tuple[StoredRange, ...], ...]]
 
@@ -50,13 +52,15 @@ class StoreOptions:
     """What a store offers the planner.
 
     `prefix` slice selection is for models trained elastically: width m means slices 0..m-1.
-    Depths and widths of None mean all of 1..layers and 1..slices.
+    None: as the checkpoint's elasticity says; without one, `any` slices, all depths 1..layers and
+    all widths 1..slices.
     """
 
     bitwidths: tuple[int, ...] = BITWIDTHS
-    slice_selection: SliceSelection = "any"
+    slice_selection: SliceSelection | None = None
     depths: tuple[int, ...] | None = None
     widths: tuple[int, ...] | None = None
+    quantiser: QuantiserName | None = None
 
 
 def build_store(
@@ -64,31 +68,52 @@ def build_store(
     out: Path,
     *,
     options: StoreOptions | None = None,
+    calibration: Calibration | None = None,
     workers: int = 1,
     progress: Progress = silent,
 ) -> ModelManifest:
     """Write the store of a model to the folder `out` and return its sealed manifest.
 
     The folder appears complete or not at all. A folder that already holds this very store is left
-    as it is; anything else in the place is refused with StoreExistsError. BuilderError for
-    options outside their range. `progress` counts layers.
+    as it is; anything else in the place is refused with StoreExistsError. Layers are kept beside
+    `out` until it is there, so the same call goes on after Ctrl-C. BuilderError for options
+    outside their range or without the calibration they need. `progress` counts layers.
     """
     options = options or StoreOptions()
+    options = replace(options, quantiser=options.quantiser or _default_quantiser(calibration))
     out = out.absolute()
     _check_options(options, checkpoint)
     taken = _is_taken(out)
+    encoding = _Encoding(checkpoint, options, calibration)
+    finished = FinishedLayers(out.with_name(f".{out.name}.layers"), encoding.identity)
+    encoding.finish(finished, workers, progress)
     with temporary_folder_beside(out) as folder:
-        manifest = _write_store(checkpoint, folder, options, workers, progress)
+        manifest = _write_store(encoding, finished, folder)
         if taken:
             _require_same_content(out, folder)
         else:
             move_into_place(folder, out)
+    finished.remove()
     return manifest
 
 
 def shard_file(bits: int) -> str:
     """Name of the file that holds all shards at one bitwidth."""
     return f"shards-{bits}.bin"
+
+
+def _offered(options: StoreOptions, checkpoint: Checkpoint) -> Elasticity:
+    """Which submodels the store offers: as the options say, else as the checkpoint does."""
+    trained = checkpoint.elasticity or Elasticity(
+        slice_selection="any",
+        depths=tuple(range(1, len(checkpoint.layers) + 1)),
+        widths=tuple(range(1, checkpoint.geometry.heads + 1)),
+    )
+    return Elasticity(
+        slice_selection=options.slice_selection or trained.slice_selection,
+        depths=trained.depths if options.depths is None else options.depths,
+        widths=trained.widths if options.widths is None else options.widths,
+    )
 
 
 def _check_options(options: StoreOptions, checkpoint: Checkpoint) -> None:
@@ -204,11 +229,11 @@ def _stored_file(path: Path) -> StoredFile:
 
 
 def _manifest(checkpoint: Checkpoint, options: StoreOptions, index: StoreIndex) -> ModelManifest:
-    layers, slices = len(checkpoint.layers), checkpoint.geometry.heads
+    offered = _offered(options, checkpoint)
     return ModelManifest(
         model=checkpoint.model,
-        layers=layers,
-        slices=slices,
+        layers=len(checkpoint.layers),
+        slices=checkpoint.geometry.heads,
         geometry=checkpoint.geometry,
         bitwidths=options.bitwidths,
         shard_bytes={
@@ -217,8 +242,8 @@ def _manifest(checkpoint: Checkpoint, options: StoreOptions, index: StoreIndex) 
         },
         resident_bytes=sum(tensor.nbytes for tensor in checkpoint.resident.values()),
         decoded_shard_bytes=ShardShape.of(checkpoint.geometry).decoded_bytes,
-        slice_selection=options.slice_selection,
-        depths=options.depths or tuple(range(1, layers + 1)),
-        widths=options.widths or tuple(range(1, slices + 1)),
+        slice_selection=offered.slice_selection,
+        depths=offered.depths,
+        widths=offered.widths,
         store=index,
     ).sealed()

@@ -40,6 +40,7 @@ LAYER_RESIDENT = {
 EMBEDDINGS = {
     "embeddings.word", "embeddings.position", "embeddings.norm.weight", "embeddings.norm.bias",
 }  # fmt: skip
+ELASTIC = {"slice_selection": "prefix", "depths": [1, 2], "widths": [1, 3]}
 HEAD = {"head.dense.weight", "head.dense.bias", "head.output.weight", "head.output.bias"}
 
 
@@ -197,6 +198,18 @@ def test_without_a_normalise_module_embeddings_keep_their_length(tmp_path: Path)
     assert not read_checkpoint(folder).architecture.normalise
 
 
+def test_a_checkpoint_says_which_submodels_it_was_trained_to_be(tmp_path: Path) -> None:
+    elasticity = read_checkpoint(
+        write_checkpoint(tmp_path, config={"shardstream": ELASTIC})
+    ).elasticity
+    assert elasticity is not None
+    assert elasticity.as_field() == ELASTIC
+
+
+def test_a_checkpoint_that_says_nothing_was_trained_as_a_whole(tmp_path: Path) -> None:
+    assert read_checkpoint(write_checkpoint(tmp_path)).elasticity is None
+
+
 def test_a_tokenizer_is_optional(tmp_path: Path) -> None:
     assert read_checkpoint(write_checkpoint(tmp_path, tokenizer=False)).tokenizer is None
 
@@ -225,6 +238,23 @@ def test_a_tokenizer_is_optional(tmp_path: Path) -> None:
         ({"id2label": {"0": "a"}}, r"classifier.weight must have shape \[1, 24\], got \[3, 24\]"),
         ({"hidden_size": 48}, r"must have shape \[48, 48\], got \[24, 24\]"),
         ({"num_hidden_layers": 3}, "encoder.layer.2.* must be there, it is missing"),
+        ({"shardstream": "prefix"}, "shardstream must be an object, got 'prefix'"),
+        (
+            {"shardstream": ELASTIC | {"slice_selection": "suffix"}},
+            "shardstream.slice_selection must be one of any, prefix, got 'suffix'",
+        ),
+        (
+            {"shardstream": ELASTIC | {"depths": [1, 3]}},
+            r"shardstream.depths must be .* rise strictly within 1..2, got \[1, 3\]",
+        ),
+        (
+            {"shardstream": {"slice_selection": "prefix", "depths": [2]}},
+            "shardstream.widths must be .* within 1..3, got no such field",
+        ),
+        (
+            {"shardstream": ELASTIC | {"widths": [1, "3"]}},
+            r"shardstream.widths must be .* within 1..3, got \[1, '3'\]",
+        ),
     ],
 )
 def test_what_the_configuration_cannot_be_is_refused(

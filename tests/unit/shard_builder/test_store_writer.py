@@ -142,6 +142,25 @@ def test_all_depths_and_widths_are_offered_unless_told(store: Path) -> None:
     assert (manifest.depths, manifest.widths) == ((1, 2), (1, 2, 3))
 
 
+def elastic_checkpoint(folder: Path) -> Checkpoint:
+    elastic = {"slice_selection": "prefix", "depths": [2], "widths": [1, 3]}
+    return read_checkpoint(write_checkpoint(folder, config={"shardstream": elastic}))
+
+
+def test_the_submodels_of_an_elastic_checkpoint_are_offered(tmp_path: Path) -> None:
+    manifest = build_store(elastic_checkpoint(tmp_path / "checkpoint"), tmp_path / "store")
+    assert manifest.slice_selection == "prefix"
+    assert (manifest.depths, manifest.widths) == ((2,), (1, 3))
+
+
+def test_options_prevail_over_what_an_elastic_checkpoint_says(tmp_path: Path) -> None:
+    options = StoreOptions(bitwidths=(32,), slice_selection="any", depths=(1, 2))
+    checkpoint = elastic_checkpoint(tmp_path / "checkpoint")
+    manifest = build_store(checkpoint, tmp_path / "store", options=options)
+    assert manifest.slice_selection == "any"
+    assert (manifest.depths, manifest.widths) == ((1, 2), (1, 3))
+
+
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
