@@ -1,0 +1,203 @@
+// The what-if page: controls make a scenario, a scenario makes a question, answers are shown.
+
+import { readAddress, writeAddress } from "./address.js";
+import { showAnswer, showBaselines } from "./answer.js";
+import { Charts } from "./charts.js";
+import { ProblemError, ServerGoneError } from "./client.js";
+import { Compare } from "./compare.js";
+import { Connection } from "./connection.js";
+import { Controls } from "./controls.js";
+import { completed, fetchDocuments, fetchLists, forgetDocuments, importanceFor } from "./documents.js";
+import { byId, setText } from "./dom.js";
+import { Downloads } from "./downloads.js";
+import { Explorer } from "./explore.js";
+import { usedEntry } from "./limits.js";
+import { MeasuredRuns } from "./measured.js";
+import { Pictures } from "./pictures.js";
+import { toRequest, toWhatIf, withRule } from "./scenario.js";
+import { measurePaint } from "./timing.js";
+import { TryIt } from "./tryit.js";
+import { Uploads } from "./uploads.js";
+
+/** @type {import("./scenario.js").Scenario} */
+let scenario;
+/** @type {import("./limits.js").Documents} */
+let documents;
+/** @type {import("./controls.js").Lists} */
+let lists;
+/** @type {any} the answer on screen */
+let answer = null;
+
+const controls = new Controls(change);
+controls.onFree = (layer, slice) => pin(layer, slice, { pin: null, forbidden: false });
+const connection = new Connection(start);
+const explorer = new Explorer({ onEvent: showEvent, onError: showError });
+const pictures = new Pictures({ onRule: pin });
+const charts = new Charts({ onError: showError });
+const compare = new Compare({ onChange: keepOther, onSwap: open, onError: showError });
+const downloads = new Downloads();
+const measured = new MeasuredRuns({ onTrace: (trace) => pictures.showMeasured(trace) });
+const tryIt = new TryIt();
+new Uploads({ onRegistered: registered });
+
+/** Change parts of the scenario; `settled` when a slider is let go. */
+function change(changes, { settled, since = performance.now() }) {
+  const renamed = "device" in changes || "model" in changes || "importance" in changes;
+  if ("model" in changes) changes = { ...changes, ...forModel(changes.model) };
+  scenario = { ...scenario, ...changes };
+  if (renamed) return open(scenario);
+  if (settled) {
+    writeAddress(scenario, compare.other);
+    controls.show(scenario, lists, documents);
+  }
+  if (!settled || !sameAsAsked()) ask(since);
+}
+
+/** What another model changes beside its name. */
+function forModel(model) {
+  return {
+    importance: importanceFor(model, lists.importance), pins: [], forbids: [], bitwidths: null,
+    memoryBytes: null,
+  };
+}
+
+function pin(layer, slice, rule) {
+  change(withRule(scenario, layer, slice, rule), { settled: true });
+}
+
+let asked = "";
+
+function question() {
+  return { request: toRequest(scenario), what_if: toWhatIf(scenario), frontier: null, store: false };
+}
+
+function sameAsAsked() {
+  return JSON.stringify(question()) === asked;
+}
+
+function ask(since = performance.now()) {
+  const body = question();
+  asked = JSON.stringify(body);
+  byId("answer").setAttribute("aria-busy", "true");
+  explorer.ask(body, since);
+}
+
+/** Show one event of the stream. */
+function showEvent(event, timing) {
+  answer = event;
+  clearProblem();
+  pictures.show(event, scenario, documents);
+  showAnswer(event, documents.table, (changes) => change(changes, { settled: true }));
+  measurePaint(timing, { server: event.elapsed_us, final: event.final });
+  if (event.final) settle();
+}
+
+/** Once an answer is final: what takes longer, or matters less. */
+function settle() {
+  byId("answer").removeAttribute("aria-busy");
+  showBaselines(answer.response, scenario.policy, (changes) => change(changes, { settled: true }));
+  pictures.settle();
+  charts.show(answer, scenario, documents);
+  downloads.offer(answer, scenario);
+  measured.lookFor(answer.response.plan);
+  tryIt.offer(answer.response.plan);
+  compare.showCurrent(answer, scenario, documents);
+}
+
+function showError(error) {
+  byId("answer").removeAttribute("aria-busy");
+  if (error instanceof ServerGoneError) return connection.lost();
+  byId("answer").dataset.status = "error";
+  setText(byId("status"), "cannot be answered");
+  const elsewhere = error instanceof ProblemError ? controls.fail(error.errors) : [];
+  const details = elsewhere.map(({ pointer, detail }) => `${pointer}: ${detail}`);
+  const problem = byId("problem");
+  problem.hidden = false;
+  setText(problem, [error.message, ...details].join("; "));
+  if (!(error instanceof ProblemError)) console.error(error);
+}
+
+function clearProblem() {
+  const problem = byId("problem");
+  if (problem.hidden) return;
+  problem.hidden = true;
+  setText(problem, "");
+}
+
+/** Go to a scenario: fetch its documents, then ask. */
+async function open(next, { replace = false } = {}) {
+  try {
+    const found = await fetchDocuments(next);
+    scenario = withEntry(next, found);
+    documents = found;
+  } catch (error) {
+    return showError(error);
+  }
+  clearProblem();
+  pictures.shape(documents);
+  controls.show(scenario, lists, documents);
+  writeAddress(scenario, compare.other, { replace });
+  return ask();
+}
+
+/** The scenario on a compute entry that the device has for the model. */
+function withEntry(next, found) {
+  const entry = usedEntry(found, next);
+  if (!entry) return next;
+  return { ...next, computeTarget: entry.target, sequenceLength: entry.sequence_length };
+}
+
+/** What the address says, from the start or after going back. */
+async function start() {
+  try {
+    lists = await fetchLists();
+    const { given, mistakes, other } = readAddress();
+    notify(mistakes.length ? `This link is not quite right: ${mistakes.join("; ")}.` : "");
+    const whole = await completed(given, lists);
+    byId("empty").hidden = whole !== null;
+    document.body.classList.toggle("nothing", whole === null);
+    if (!whole) return controls.show(bare(), lists, null);
+    await compare.keep(other ? await completed(other, lists) : null, lists);
+    return await open(whole, { replace: true });
+  } catch (error) {
+    return showError(error);
+  }
+}
+
+/** A scenario without documents, for an empty page. */
+function bare() {
+  return { ...readAddress().given, latencyUs: 0, preloadBytes: 0, memoryBytes: null, quantile: null,
+    readAheadLayers: null, bandwidthFactor: 1, computeFactor: 1, pins: [], forbids: [],
+    device: "", model: "", importance: "", policy: "optimal" };
+}
+
+function notify(message) {
+  const notice = byId("notice");
+  notice.hidden = message === "";
+  setText(notice, message);
+}
+
+function keepOther() {
+  writeAddress(scenario, compare.other);
+  if (answer) compare.showCurrent(answer, scenario, documents);
+}
+
+async function registered() {
+  forgetDocuments();
+  await start();
+}
+
+async function copyLink() {
+  await navigator.clipboard.writeText(location.href);
+  setText(byId("share"), "Copied");
+  setTimeout(() => setText(byId("share"), "Copy link"), 1500);
+}
+
+byId("share").addEventListener("click", copyLink);
+byId("keep").addEventListener("click", () => compare.keep(scenario, lists).then(keepOther));
+byId("reset").addEventListener("click", () => {
+  history.pushState(null, "", "/");
+  start();
+});
+addEventListener("popstate", start);
+start();

@@ -1,0 +1,170 @@
+// The charts that follow the answer: memory over time, latency under jitter, the frontier.
+
+import { byId, setText } from "./dom.js";
+import { Explorer } from "./explore.js";
+import { latencyEnds, preloadEnds, usedEntry } from "./limits.js";
+import { colour, deadlineMark, faint, plot } from "./plots.js";
+import { toRequest, toWhatIf } from "./scenario.js";
+import { percent, score, size, time } from "./units.js";
+
+const POINTS = 16;
+const MS = 1000;
+const MIB = 1024 ** 2;
+const REST_MS = 500;
+const LINE_COLOURS = ["step-2", "step-3", "accent"];
+
+export class Charts {
+  #key = "";
+  /** @type {any} */ #frontier = null;
+  /** @type {number | undefined} */ #waiting;
+
+  /** @param {{onError: (error: Error) => void}} handlers */
+  constructor({ onError }) {
+    this.onError = onError;
+    this.explorer = new Explorer({
+      onEvent: (frontier) => this.#refined(frontier),
+      onError: (error) => this.#failed(error),
+    });
+    addEventListener("themechange", () => this.current && this.#drawAll());
+  }
+
+  /** Show a final answer. */
+  show(answer, scenario, documents) {
+    this.current = { answer, scenario, documents };
+    this.#drawAll();
+    clearTimeout(this.#waiting);
+    this.#waiting = setTimeout(() => this.#askFrontier(), REST_MS);
+  }
+
+  async #drawAll() {
+    try {
+      await this.#drawMemory();
+      await this.#drawLatencies();
+      await this.#drawFrontier();
+    } catch (error) {
+      this.onError(error);
+    }
+  }
+
+  #drawMemory() {
+    const { answer: { memory, response }, scenario } = this.current;
+    const steps = memory ?? [];
+    const trace = {
+      x: steps.map(([us]) => us / MS), y: steps.map(([, bytes]) => bytes / MIB),
+      type: "scatter", mode: "lines", line: { shape: "hv", color: colour("accent"), width: 1.5 },
+      fill: "tozeroy", fillcolor: faint(colour("accent"), 0.15), hovertemplate: "%{y:.2f} MiB at %{x:.1f} ms<extra></extra>",
+    };
+    const limit = scenario.memoryBytes === null ? [] : [{
+      type: "line", x0: 0, x1: 1, xref: "paper", y0: scenario.memoryBytes / MIB,
+      y1: scenario.memoryBytes / MIB, line: { color: colour("deadline"), width: 1.5, dash: "dash" },
+    }];
+    const peak = response.plan?.predicted.peak_memory_bytes;
+    return plot(byId("memory-chart"), [trace], {
+      x: "ms from the first read", y: "MiB", shapes: limit,
+      label: peak === undefined ? "Memory over time: no plan" : `Memory over time, at most ${size(peak)}`,
+    });
+  }
+
+  #drawLatencies() {
+    const { answer: { latencies_us: histogram, response }, scenario } = this.current;
+    const { counts, edges_us: edges } = histogram ?? { counts: [], edges_us: [] };
+    const runs = counts.reduce((a, b) => a + b, 0);
+    const least = (edges.at(-1) - edges[0]) / 40 || 1;
+    const trace = {
+      type: "bar", x: counts.map((_, i) => (edges[i] + edges[i + 1]) / 2 / MS),
+      y: counts.map((count) => (100 * count) / runs),
+      width: counts.map((_, i) => Math.max(least, edges[i + 1] - edges[i]) / MS),
+      marker: { color: counts.map((_, i) => colour(edges[i] < scenario.latencyUs ? "accent" : "deadline")) },
+      hovertemplate: "%{y:.1f} % around %{x:.1f} ms<extra></extra>",
+    };
+    const hit = response.simulation?.hit_probability;
+    return plot(byId("latency-chart"), [trace], {
+      x: "latency, ms", y: "% of runs", ...deadlineMark(scenario.latencyUs / MS, `T ${time(scenario.latencyUs)}`),
+      label: hit === undefined ? "Latency distribution: no plan"
+        : `Latency distribution of ${runs} runs: ${percent(hit)} in time`,
+    });
+  }
+
+  #askFrontier() {
+    const { scenario, documents } = this.current;
+    const body = frontierQuestion(scenario, documents);
+    const key = JSON.stringify(body);
+    if (key === this.#key) return;
+    this.#key = key;
+    if (!body) {
+      this.#frontier = null;
+      setText(byId("frontier-state"), "not drawn for deadlines at a quantile");
+      return;
+    }
+    setText(byId("frontier-state"), "searching…");
+    this.explorer.ask(body);
+  }
+
+  #refined(frontier) {
+    this.#frontier = frontier;
+    const gaps = frontier.points.map((point) => point.relative_gap).filter((gap) => gap !== null);
+    const worst = gaps.length ? `bounds within ${percent(Math.max(...gaps), 2)} of range` : "no plan in range";
+    setText(byId("frontier-state"), `${frontier.final ? "certified" : "refining"}: ${worst}`);
+    this.#drawFrontier().catch(this.onError);
+  }
+
+  #failed(error) {
+    this.#key = "";
+    this.#frontier = null;
+    setText(byId("frontier-state"), error.message);
+  }
+
+  #drawFrontier() {
+    const { answer: { response }, scenario } = this.current;
+    const sizes = [...new Set((this.#frontier?.points ?? []).map((p) => p.preload_bytes))];
+    const series = sizes.flatMap((bytes, i) => this.#band(bytes, LINE_COLOURS[i % LINE_COLOURS.length]));
+    const plan = response.plan;
+    const point = {
+      type: "scatter", mode: "markers", name: "this plan", showlegend: Boolean(plan),
+      x: plan ? [scenario.latencyUs / MS] : [], y: plan ? [plan.predicted.objective] : [],
+      marker: { size: 11, color: colour("deadline"), line: { width: 2, color: colour("card") } },
+      hovertemplate: "this plan: %{y:.4g} at T %{x:.1f} ms<extra></extra>",
+    };
+    return plot(byId("frontier"), [...series, point], {
+      x: "deadline T, ms", y: "score", legend: true,
+      label: plan ? `Best score by deadline for ${sizes.length} preload sizes; this plan scores `
+        + `${score(plan.predicted.objective)} at ${time(scenario.latencyUs)}` : "Best score by deadline",
+    });
+  }
+
+  /** The certified band of one preload size: upper bound, filled down to the best plan. */
+  #band(bytes, colourName) {
+    const points = this.#frontier.points.filter((p) => p.preload_bytes === bytes && p.lower_bound !== null);
+    const x = points.map((p) => p.latency_us / MS);
+    const color = colour(colourName);
+    const common = { type: "scatter", x, line: { color, width: 2 }, legendgroup: String(bytes) };
+    return [
+      { ...common, y: points.map((p) => p.upper_bound), mode: "lines", line: { color, width: 0 },
+        showlegend: false, hoverinfo: "skip" },
+      { ...common, y: points.map((p) => p.lower_bound), mode: "lines+markers", marker: { size: 4, color },
+        fill: "tonexty", fillcolor: faint(color, 0.25), name: `|S| ${size(bytes)}`,
+        hovertemplate: `%{y:.4g} at T %{x:.1f} ms, |S| ${size(bytes)}<extra></extra>` },
+    ];
+  }
+}
+
+/** The grid around a scenario: its slider of T, and no, its own and twice its own preload. */
+function frontierQuestion(scenario, documents) {
+  const entry = usedEntry(documents, scenario);
+  if (scenario.quantile !== null || !entry) return null;
+  const { low, high } = latencyEnds(documents, entry);
+  const own = scenario.preloadBytes || preloadEnds(documents).high / 4;
+  const request = toRequest({ ...scenario, latencyUs: high, preloadBytes: 0 });
+  return {
+    request, what_if: toWhatIf(scenario), store: false,
+    frontier: { latencies_us: spread(low, high), preload_bytes: [0, Math.round(own), Math.round(2 * own)] },
+  };
+}
+
+/** Points from low to high, closer at the low end, where more happens. */
+function spread(low, high) {
+  const start = Math.max(1, low);
+  const values = Array.from({ length: POINTS }, (_, i) =>
+    Math.round(start * (high / start) ** (i / (POINTS - 1))));
+  return [...new Set(values)];
+}
