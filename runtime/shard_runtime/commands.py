@@ -85,7 +85,7 @@ def _measure(options: Namespace) -> None:
 def _measure_options(options: Namespace, machine: Machine) -> MeasureOptions:
     manifest = machine.store.manifest
     pace = f"paced at {options.flash_bandwidth}" if options.flash_bandwidth else "unpaced"
-    cold = CAN_FORGET and not options.direct
+    cold = CAN_FORGET and not options.direct and not options.flash_bandwidth
     cache = "page cache emptied before each run" if cold else "page cache as it was"
     return MeasureOptions(
         sequence_lengths=tuple(options.sequence_length),

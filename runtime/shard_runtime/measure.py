@@ -3,9 +3,15 @@
 All times come from the traces of real runs (`Pipeline`), so they contain what a run contains:
 digest checks, the other thread, caches as they are between layers. In each run all layers but the
 last are preloaded: they are decoded and computed without a pause, while the last one streams in.
-(A layer that had to wait is slower, its caches gone cold, but then the reads decide the latency.)
+
+Whoever starts after a wait starts with cold caches, and is slower. A layer's and a shard's time are
+those of the layers after the first one, which follow another without a wait. What the first layer
+takes longer than they do is a run's, once, and counts to its fixed part: in a plan whose reads
+decide the latency, it is the last layer that waits which takes longer, once as well.
+
 Every round runs each configuration once, so a machine that slows down for a while slows all of
-them alike. A number is the median over the rounds of a run's mean, rounded up.
+them alike. A number is the median over the rounds of a run's mean, rounded up. While the rounds
+leave it uncertain there are more of them, up to a limit.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from plan_contracts import Compute, DeviceProfile, Provenance, Storage
 from shard_runtime.errors import InputError
 from shard_runtime.executor import uniform_layers
 from shard_runtime.pipeline import Pipeline, Schedule
-from shard_runtime.reader import forget_cached
+from shard_runtime.reader import PlainReader, forget_cached
 from shard_runtime.tokens import pad_tokens
 from shard_runtime.weights import ShardShape
 
@@ -31,10 +37,17 @@ if TYPE_CHECKING:
 
     from plan_contracts import ModelManifest, Span
     from shard_runtime.execution import Machine, Run
+    from shard_runtime.reader import Reader
 
 MOST_LAYERS = 4
 MOST_WIDTHS = 12
 """Bounds on the layers of a run and the widths that are measured; others are interpolated."""
+
+LARGEST_UNCERTAINTY = 0.02
+"""Standard error of the median of a layer's or a shard's time up to which it counts as known."""
+MOST_ROUNDS_FACTOR = 3
+MEDIAN_STANDARD_ERROR = 1.2533
+"""Of n normal values, in standard deviations over the square root of n."""
 
 MICROSECONDS_PER_SECOND = 1_000_000
 QUARTILES_PER_SIGMA = 1.349
@@ -43,7 +56,11 @@ QUARTILES_PER_SIGMA = 1.349
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasureOptions:
-    """What to measure, and what to say about it in the profile."""
+    """What to measure, and what to say about it in the profile.
+
+    `rounds` at least, and MOST_ROUNDS_FACTOR times as many at most. `cold`: with an empty page
+    cache, which the storage must be measured with unless reads go past it or are paced.
+    """
 
     sequence_lengths: tuple[int, ...]
     name: str
@@ -51,7 +68,7 @@ class MeasureOptions:
     source: str
     date: dt.date
     rounds: int = 7
-    cold: bool = True
+    cold: bool = False
 
 
 class Configuration(NamedTuple):
@@ -64,7 +81,7 @@ class Configuration(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """Means over one run, in bytes and microseconds."""
+    """Means over one run, in bytes and microseconds; `fixed_us` is what the run takes once."""
 
     configuration: Configuration
     read_bytes: float
@@ -78,19 +95,22 @@ class Observation:
 def measure(
     machine: Machine, options: MeasureOptions, report: Callable[[str], None] = lambda _line: None
 ) -> DeviceProfile:
-    """Run every configuration `rounds` times, after one round that does not count.
+    """Run every configuration round after round, after one round that does not count.
 
     `report` is given a line for each round. StoreError if a read fails, InputError if the options
     leave nothing to measure.
     """
     _check_options(options)
     configurations = choose_configurations(machine.store.manifest, options.sequence_lengths)
+    report("round 0 (warm-up)")
+    observe_round(configurations, machine, cold=options.cold)
     rounds: list[list[Observation]] = []
-    for number in range(options.rounds + 1):
-        report(f"round {number} of {options.rounds}" + ("" if number else " (warm-up)"))
-        observed = [_observe(configuration, machine, options) for configuration in configurations]
-        if number:
-            rounds.append(observed)
+    while len(rounds) < options.rounds or (
+        len(rounds) < MOST_ROUNDS_FACTOR * options.rounds
+        and uncertainty(rounds) > LARGEST_UNCERTAINTY
+    ):
+        report(f"round {len(rounds) + 1} of {max(options.rounds, len(rounds) + 1)}")
+        rounds.append(observe_round(configurations, machine, cold=options.cold))
     return to_profile(machine.store.manifest, rounds, options)
 
 
@@ -167,6 +187,20 @@ def fit_storage(observed: Sequence[Observation]) -> tuple[float, float]:
     return MICROSECONDS_PER_SECOND / slope, overhead
 
 
+def uncertainty(rounds: Sequence[Sequence[Observation]]) -> float:
+    """The largest standard error of a configuration's median work, as a share of it.
+
+    Work is what its layers take, decoding included. Infinite for one round.
+    """
+    if len(rounds) < 2:  # noqa: PLR2004 - one value has no spread
+        return math.inf
+    per_spread = MEDIAN_STANDARD_ERROR / QUARTILES_PER_SIGMA / math.sqrt(len(rounds))
+    return per_spread * max(
+        relative_spread([o.layer_us + o.configuration.width * o.decode_us for o in of])
+        for of in zip(*rounds, strict=True)
+    )
+
+
 def relative_spread(values: Sequence[float]) -> float:
     """Interquartile range over median; 0 for fewer than two values or a median of 0."""
     middle = statistics.median(values)
@@ -177,24 +211,53 @@ def relative_spread(values: Sequence[float]) -> float:
 
 
 def summarise_run(configuration: Configuration, run: Run) -> Observation:
-    """Means over the layers before the one that streams; reads by the time of their chain."""
+    """Means over the layers between the first and the one that streams, or over those there are.
+
+    Reads by the time of their chain; `fixed_us`: embeddings, head, and what the first layer takes
+    longer than those after it.
+    """
     reads = [span for span in run.spans if span.kind == "read"]
     fixed = [span for span in run.spans if span.kind == "compute" and not span.slices]
     last = reads[0].layer
-    busy = [span for span in run.spans if span.slices and (span.layer < last or last == 0)]
+    between = range(min(1, max(0, last - 1)), max(1, last))
+    decode = _durations(run, "decode")
+    compute = _durations(run, "compute")
+    decode_us = statistics.fmean(us for layer in between for us in decode[layer])
+    layer_us = statistics.fmean(us for layer in between for us in compute[layer])
+    first_us = sum(decode[0]) + sum(compute[0])
     return Observation(
         configuration=configuration,
         read_bytes=statistics.fmean(span.bytes for span in reads),
         read_us=(reads[-1].end_us - reads[0].start_us) / len(reads),
-        decode_us=statistics.fmean(_duration(span) for span in busy if span.kind == "decode"),
-        layer_us=statistics.fmean(_duration(span) for span in busy if span.kind == "compute"),
-        fixed_us=sum(map(_duration, fixed)),
+        decode_us=decode_us,
+        layer_us=layer_us,
+        fixed_us=sum(map(_duration, fixed)) + first_us - len(decode[0]) * decode_us - layer_us,
         working_bytes=run.working_bytes,
     )
 
 
+def _durations(run: Run, kind: str) -> dict[int, list[int]]:
+    """How long each step of a kind took, by layer; embeddings and head left out."""
+    durations: dict[int, list[int]] = {}
+    for span in run.spans:
+        if span.kind == kind and span.slices:
+            durations.setdefault(span.layer, []).append(_duration(span))
+    return durations
+
+
+def observe_round(
+    configurations: Sequence[Configuration], machine: Machine, *, cold: bool
+) -> list[Observation]:
+    """One run of each configuration, from an empty page cache if `cold`."""
+    preload_reader = PlainReader()
+    try:
+        return [_observe(c, machine, preload_reader, cold=cold) for c in configurations]
+    finally:
+        preload_reader.close()
+
+
 def _observe(
-    configuration: Configuration, machine: Machine, options: MeasureOptions
+    configuration: Configuration, machine: Machine, preload_reader: Reader, *, cold: bool
 ) -> Observation:
     manifest, length = machine.store.manifest, configuration.sequence_length
     depth = min(manifest.layers, MOST_LAYERS)
@@ -206,8 +269,8 @@ def _observe(
         preloaded_layers=depth - 1,
     )
     schedule = Schedule(layers=layers, read_ahead_layers=None, sequence_length=length)
-    pipeline = Pipeline(schedule, machine)
-    if options.cold:
+    pipeline = Pipeline(schedule, machine, preload_reader)
+    if cold:
         forget_cached(machine.store.shard_files())
     pad = machine.store.architecture.pad_token
     return summarise_run(configuration, pipeline.run(pad_tokens([pad] * length, length)))
@@ -235,7 +298,7 @@ def _compute(
         shard_decode_us=table(
             "shard_decode_us", {b: [o.decode_us for o in of] for b, of in by_bits.items()}
         ),
-        fixed_us=math.ceil(statistics.median(fixed)),
+        fixed_us=max(0, math.ceil(statistics.median(fixed))),
         activation_bytes=max(o.working_bytes for o in seen) + _further_bias_bytes(manifest),
         jitter_sigma=round(_sigma(by_width), 4),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shard_runtime.execution import Execution, prepare_weights, touch_memory
@@ -13,6 +13,7 @@ from shard_runtime.weights import LayerBuffer
 if TYPE_CHECKING:
     from plan_contracts import PlannedLayer
     from shard_runtime.execution import Machine, Run
+    from shard_runtime.reader import Reader
     from shard_runtime.tokens import Tokens
 
 
@@ -30,17 +31,20 @@ class Pipeline:
 
     Ready to `run` any number of times, one after the other. Embeddings are computed while the
     first reads are under way; a layer is decoded once all its shards are there, then computed;
-    the head follows the last layer.
+    the head follows the last layer. `preload_reader` reads what is preloaded, unless the machine's
+    reader does.
     """
 
-    def __init__(self, schedule: Schedule, machine: Machine) -> None:
+    def __init__(
+        self, schedule: Schedule, machine: Machine, preload_reader: Reader | None = None
+    ) -> None:
         self._schedule = schedule
         self._machine = machine
         self._buffer = LayerBuffer(machine.store.shape, len(schedule.layers[0].shards))
         self._weights = [prepare_weights(machine, layer, self._buffer) for layer in schedule.layers]
         touch_memory(machine, self._weights[0], schedule.sequence_length)
         start = machine.clock()
-        self._preload = self._read_preload()
+        self._preload = self._read_preload(preload_reader or machine.reader)
         self.preload_us = (machine.clock() - start) // NANOSECONDS_PER_MICROSECOND
 
     @property
@@ -78,9 +82,9 @@ class Pipeline:
             encoded = kept[shard.slice] if shard.preload else arrived.pop(shard.slice)
             execution.decode(layer.layer, shard, encoded, self._buffer.shard(position))
 
-    def _read_preload(self) -> list[dict[int, memoryview]]:
-        self._machine.reader.idle()
-        untimed = Execution(self._machine, self._schedule.layers, 0)
+    def _read_preload(self, reader: Reader) -> list[dict[int, memoryview]]:
+        reader.idle()
+        untimed = Execution(replace(self._machine, reader=reader), self._schedule.layers, 0)
         return [
             {
                 shard.slice: untimed.fetch(layer.layer, shard)

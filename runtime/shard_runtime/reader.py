@@ -38,6 +38,10 @@ class Reader(Protocol):
         """Fill the destination from the offset; StoreError if the file ends before."""
         ...
 
+    def hold_back(self) -> None:
+        """Return once the last read is due; until then its bytes may be checked already."""
+        ...
+
     def idle(self) -> None:
         """Say that no read was wanted until now, so that a paced reader grants no credit."""
         ...
@@ -61,6 +65,9 @@ class PlainReader:
     def read_into(self, path: Path, offset: int, destination: memoryview) -> None:
         """Fill the destination from the offset; StoreError if the file ends before."""
         _fill(path, self._files.descriptor(path), offset, destination)
+
+    def hold_back(self) -> None:
+        """Nothing to do: what was read is due."""
 
     def idle(self) -> None:
         """Nothing to do: this reader is as fast as it is."""
@@ -101,6 +108,9 @@ class DirectReader:
             used = min(got, wanted)
             destination[done : done + used] = self._bounce[skip : skip + used]
             done += used
+
+    def hold_back(self) -> None:
+        """Nothing to do: what was read is due."""
 
     def idle(self) -> None:
         """Nothing to do: this reader is as fast as it is."""
@@ -147,10 +157,13 @@ class PacedReader:
         return self._reader.nbytes
 
     def read_into(self, path: Path, offset: int, destination: memoryview) -> None:
-        """Fill the destination, returning no earlier than the pace allows."""
+        """Fill the destination as fast as the reader within; `hold_back` keeps the pace."""
         start = max(self._due, self._clock() - LARGEST_CREDIT_S)
         self._due = start + self._overhead_s + len(destination) * self._seconds_per_byte
         self._reader.read_into(path, offset, destination)
+
+    def hold_back(self) -> None:
+        """Sleep until the last read is due."""
         remaining = self._due - self._clock()
         if remaining > 0:
             self._sleep(remaining)

@@ -83,7 +83,7 @@ class ShardStore:
         return self.index.shards[bits][layer][slice_index]
 
     def read_range(self, stored: StoredRange, reader: Reader) -> memoryview:
-        """The bytes of one shard, read and held against their digest."""
+        """The bytes of one shard, read and held against their digest, at the reader's pace."""
         encoded = np.empty(stored.length, dtype=np.uint8).data
         reader.read_into(self.folder / stored.file, stored.offset, encoded)
         found = f"sha256:{hashlib.sha256(encoded).hexdigest()}"
@@ -93,6 +93,7 @@ class ShardStore:
                 f"{stored.offset + stored.length - 1} must have digest {stored.sha256}, got {found}"
             )
             raise StoreError(message)
+        reader.hold_back()
         return encoded
 
     def read_encoded(self, layer: int, slice_index: int, bits: int) -> memoryview:

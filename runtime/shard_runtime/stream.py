@@ -104,7 +104,8 @@ class ShardStream:
                 encoded = self._fetch(layer, shard)
                 with self._changed:
                     self._arrived[layer][shard.slice] = encoded
-                    self._changed.notify_all()
+                    if self.has(layer):
+                        self._changed.notify_all()
 
     def _wait_for_turn(self, layer: int) -> bool:
         """Wait until a read of the layer may start; False if the run is over."""

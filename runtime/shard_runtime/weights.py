@@ -66,7 +66,8 @@ class LayerBuffer:
 
     def __init__(self, shape: ShardShape, width: int) -> None:
         self._shape = shape
-        self._storage = np.zeros((width * sum(shape.rows), shape.hidden), dtype=np.float32)
+        self._storage = np.empty((width * sum(shape.rows), shape.hidden), dtype=np.float32)
+        self._storage.fill(0)  # written, so that no run pays for pages used for the first time
         ends = np.cumsum([width * rows for rows in shape.rows])
         self.matrices = Matrices(*np.split(self._storage, ends[:-1]))
 

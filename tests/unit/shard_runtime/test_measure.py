@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ from shard_runtime.measure import (
     relative_spread,
     summarise_run,
     to_profile,
+    uncertainty,
 )
 from shard_runtime.reader import PlainReader
 from shard_runtime.store import ShardStore
@@ -30,6 +32,8 @@ from stores import Sizes, write_store
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from plan_contracts import DeviceProfile
 
 OPTIONS = MeasureOptions(
     sequence_lengths=(8,),
@@ -116,6 +120,45 @@ def test_a_run_is_summarised_by_its_layers_that_did_not_wait() -> None:
     assert (found.read_us, found.read_bytes) == (31, 50)
 
 
+def test_what_the_first_layer_takes_longer_is_fixed() -> None:
+    def steps(layer: int, start: int, decode_us: int, compute_us: int) -> list[Span]:
+        middle, end = start + decode_us, start + decode_us + compute_us
+        return [
+            Span(kind="decode", layer=layer, slices=(0,), start_us=start, end_us=middle, bytes=1),
+            Span(kind="compute", layer=layer, slices=(0,), start_us=middle, end_us=end, bytes=0),
+        ]
+
+    read = Span(kind="read", layer=3, slices=(0,), start_us=0, end_us=9, bytes=50)
+    spans = [read, *steps(0, 0, 9, 30), *steps(1, 39, 4, 20), *steps(2, 63, 6, 22)]
+    run = Run(
+        output=None,  # pyright: ignore[reportArgumentType] - not looked at
+        latency_us=100,
+        peak_memory_bytes=9,
+        working_bytes=5,
+        spans=(*spans, *steps(3, 91, 50, 90)),
+    )
+    found = summarise_run(Configuration(2, 1, 8), run)
+    assert (found.decode_us, found.layer_us, found.fixed_us) == (5, 21, 13)
+
+
+def test_rounds_that_agree_leave_nothing_uncertain() -> None:
+    rounds = [[observation(2, 2), observation(6, 2, layer_us=50)]] * 3
+    assert uncertainty(rounds) == 0
+
+
+def test_uncertainty_is_that_of_the_worst_configuration_and_falls_with_the_rounds() -> None:
+    def rounds(count: int) -> list[list[Observation]]:
+        times = [90, 100, 110] * count
+        return [[observation(2, 2), observation(6, 2, layer_us=us, decode_us=0)] for us in times]
+
+    assert uncertainty(rounds(1)) == pytest.approx(0.1 * 1.2533 / 1.349 / math.sqrt(3))
+    assert uncertainty(rounds(4)) == pytest.approx(0.2 * 1.2533 / 1.349 / math.sqrt(12))
+
+
+def test_one_round_says_nothing_about_its_certainty() -> None:
+    assert uncertainty([[observation()]]) == math.inf
+
+
 def test_every_bitwidth_width_and_length_is_measured(tmp_path: Path) -> None:
     manifest = write_store(tmp_path).manifest
     chosen = choose_configurations(manifest, (8, 16))
@@ -158,21 +201,29 @@ def machine(store: ShardStore) -> Machine:
     return Machine(store=store, engine=load_engine("numpy", store), reader=PlainReader())
 
 
-def test_a_measured_profile_covers_what_the_store_offers(store: ShardStore) -> None:
+@pytest.fixture(scope="module")
+def measured(store: ShardStore) -> tuple[DeviceProfile, list[str]]:
+    """The profile of this machine, and what was said meanwhile."""
     lines: list[str] = []
-    profile = measure(machine(store), OPTIONS, lines.append)
+    return measure(machine(store), OPTIONS, lines.append), lines
+
+
+def test_a_measured_profile_covers_what_the_store_offers(
+    store: ShardStore, measured: tuple[DeviceProfile, list[str]]
+) -> None:
+    profile, lines = measured
     entry = profile.compute_for("cpu", store.manifest.geometry, 8)
     assert sorted(entry.layer_us) == [1, 2, 3]
     assert sorted(entry.shard_decode_us) == [2, 3, 4, 5, 6, 32]
     assert profile.provenance.kind == "measured"
-    assert lines[0] == "round 0 of 3 (warm-up)"
+    assert lines[:2] == ["round 0 (warm-up)", "round 1 of 3"]
 
 
 @pytest.mark.parametrize("bits", [2, 3, 6, 32])
 def test_no_run_holds_more_than_the_measured_activations_allow(
-    store: ShardStore, bits: int
+    store: ShardStore, measured: tuple[DeviceProfile, list[str]], bits: int
 ) -> None:
-    profile = measure(machine(store), OPTIONS)
+    profile, _ = measured
     layers = [[Chosen(s, bits) for s in range(3)] for _ in range(6)]
     plan = make_plan(store.manifest, layers, read_ahead=1, profile=profile)
     run = PlanRunner(plan, machine(store), device=profile).run(pad_tokens([1], 8))

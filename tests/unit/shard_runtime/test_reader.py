@@ -50,6 +50,7 @@ def file(tmp_path: Path) -> Path:
 def read(reader: Reader, path: Path, offset: int, length: int) -> bytes:
     destination = bytearray(length)
     reader.read_into(path, offset, memoryview(destination))
+    reader.hold_back()
     return bytes(destination)
 
 
