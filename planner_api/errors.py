@@ -9,7 +9,8 @@ ShardstreamError
 ├── UnsupportedFormatError   a body is not declared as JSON
 ├── NotAuthenticatedError    a caller shows no key, or one that is not known
 ├── ConfigurationError       settings that the service cannot start with
-└── UnavailableError         a part the service needs does not answer
+├── UnavailableError         a part the service needs does not answer
+└── BusyError                as much is going on as the settings allow
 """
 
 
@@ -51,3 +52,7 @@ class ConfigurationError(ShardstreamError):
 
 class UnavailableError(ShardstreamError):
     """A part the service needs does not answer."""
+
+
+class BusyError(ShardstreamError):
+    """As much is going on at once as the settings allow; asking again may help."""

@@ -13,11 +13,12 @@ from plan_contracts import __version__
 from planner_api.catalogue import shipped_documents
 from planner_api.logs import RequestLog
 from planner_api.registry.database import SqlRegistry, open_registry
-from planner_api.routes import calibrations, docs, health, page, plans
+from planner_api.routes import calibrations, docs, explore, health, page, plans
 from planner_api.routes.access import require_key
 from planner_api.routes.documents import PATH_OF, document_router
 from planner_api.routes.openapi import openapi_of
 from planner_api.routes.problems import handle_problems
+from planner_api.routes.streams import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -46,8 +47,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.registry = registry
     app.state.solve_limiter = CapacityLimiter(settings.concurrent_solves)
+    app.state.workers = Workers(settings.concurrent_explorations)
     protected = [Depends(require_key)]
     app.include_router(plans.router, dependencies=protected)
+    app.include_router(explore.router, dependencies=protected)
     app.include_router(calibrations.router, dependencies=protected)  # before names with slashes
     for kind in PATH_OF:
         app.include_router(document_router(kind), dependencies=protected)
@@ -63,7 +66,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    """Connections are closed when the server stops."""
+    """Threads end and connections are closed when the server stops."""
     yield
+    workers: Workers = app.state.workers
+    workers.close()
     registry: SqlRegistry = app.state.registry
     registry.close()

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     """How one server runs; `api_keys` in the environment are separated by commas.
 
     `concurrent_solves`: requests that may be planned at once; further ones wait their turn.
+    `concurrent_explorations`: explorations that may run at once; further ones are refused.
     """
 
     model_config = SettingsConfigDict(env_prefix="SHARDSTREAM_", frozen=True, extra="forbid")
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     body_limit_bytes: Annotated[int, Field(ge=1)] = 32 * MEBIBYTE
     concurrent_solves: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
+    concurrent_explorations: Annotated[int, Field(ge=1)] = 8
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -24,6 +24,7 @@ from plan_contracts import (
 from planner_api.routes.problems import Problem
 from planner_api.routes.schemas import DocumentList, ListedDocument
 from planner_api.services.calibrate import CalibrationReport, DeviceCalibrations
+from planner_api.services.explore import ExploredAnswer, ExploredFrontier, ExploreRequest
 from planner_api.services.plans import PlanPage
 from planner_api.services.runs import PlanRuns, RunComparison
 
@@ -32,6 +33,9 @@ MODELS = (
     DeviceCalibrations,
     DeviceProfile,
     DocumentList,
+    ExploreRequest,
+    ExploredAnswer,
+    ExploredFrontier,
     ImportanceTable,
     ListedDocument,
     ModelManifest,
@@ -83,6 +87,16 @@ def gives(
         status: {"description": MEANING_OF[status], **({"content": body} if body else {})}
         for status, body in content.items()
     }
+
+
+def streams(*problems: int, events: tuple[type[BaseModel], ...]) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route that answers with Server-Sent Events, each of these as its data."""
+    data = {"oneOf": [_reference(event) for event in (*events, Problem)]}
+    described = {
+        "description": "Events, the last one `final`; each holds one of these as JSON.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "x-event-data": data}},
+    }
+    return {200: described, **gives(*problems)}
 
 
 def _json(model: type[BaseModel]) -> dict[str, Any]:

@@ -25,12 +25,14 @@ STATUS_OF: dict[type[Exception], HTTPStatus] = {
     errors.UnsupportedFormatError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 HEADERS_OF: dict[HTTPStatus, dict[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "5"},
 }
 SHOWN_FIELDS = 50
+UNEXPECTED = "an error inside the service"
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
@@ -60,26 +62,30 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected_error)
 
 
-def problem_response(
-    status: HTTPStatus,
-    detail: str,
-    *,
-    fields: list[FieldProblem] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
-    """A problem as a response."""
-    problem = Problem(title=status.phrase, status=status, detail=detail, errors=fields or [])
+def problem_of(error: Exception) -> Problem:
+    """An error as a problem; what is none of ours is said without its details."""
+    kinds = [kind for kind in type(error).__mro__ if kind in STATUS_OF]
+    if not kinds:
+        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED)
+    return _problem(STATUS_OF[kinds[0]], str(error), fields=_fields(error.__cause__))
+
+
+def _problem(status: HTTPStatus, detail: str, *, fields: Sequence[FieldProblem] = ()) -> Problem:
+    return Problem(title=status.phrase, status=status, detail=detail, errors=list(fields))
+
+
+def _response(problem: Problem, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    own = HEADERS_OF.get(HTTPStatus(problem.status), {})
     return JSONResponse(
         problem.model_dump(exclude_defaults=True),
-        status_code=int(status),
-        headers={**HEADERS_OF.get(status, {}), **(headers or {})},
+        status_code=problem.status,
+        headers={**own, **(headers or {})},
         media_type="application/problem+json",
     )
 
 
 async def _known_error(_request: Request, error: Exception) -> JSONResponse:
-    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
-    return problem_response(status, str(error), fields=_fields(error.__cause__))
+    return _response(problem_of(error))
 
 
 def _fields(cause: BaseException | None) -> list[FieldProblem]:
@@ -98,19 +104,19 @@ def _field(error: Mapping[str, Any]) -> FieldProblem:
 async def _bad_parameters(_request: Request, error: Exception) -> JSONResponse:
     found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
     said = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in found]
-    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(said))
+    return _response(_problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(said)))
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
     path = request.url.path
     if status == HTTPStatus.NOT_FOUND:
-        return problem_response(status, f"nothing is served at {path}")
+        return _response(_problem(status, f"nothing is served at {path}"))
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(_methods_at(request))
         detail = f"method must be one of {allowed} at {path}, got {request.method}"
-        return problem_response(status, detail, headers={"Allow": allowed})
-    return problem_response(status, status.description)
+        return _response(_problem(status, detail), headers={"Allow": allowed})
+    return _response(_problem(status, status.description))
 
 
 def _methods_at(request: Request) -> list[str]:
@@ -125,4 +131,4 @@ def _methods_at(request: Request) -> list[str]:
 
 async def _unexpected_error(_request: Request, _error: Exception) -> JSONResponse:
     """What went wrong stands in the server's log, not in the answer."""
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "an error inside the service")
+    return _response(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from planner_api.optimizer.grid import FrontierPoint
-    from planner_api.optimizer.problem import PlanInputs
+    from planner_api.optimizer.problem import PlanInputs, Problem
 
 MAX_RELATIVE_GAP = 0.005
 MOST_POINTS = 5_000
@@ -59,16 +59,22 @@ def frontier(
     result rise with latency and with preload. InvalidRequestError for limits that do not rise, or
     are too many; ContractError if the request breaks a rule.
     """
-    _check(inputs, latencies_us, preloads_bytes)
-    grid = Grid(build_problem(inputs), latencies_us, preloads_bytes)
+    check_limits(inputs, latencies_us, preloads_bytes)
+    problem = build_problem(inputs)
+    grid = Grid(problem, latencies_us, preloads_bytes)
     for point in settle(grid, max_relative_gap=MAX_RELATIVE_GAP, stopped=stopped):
         on_point(_told(point))
-    return Frontier(
-        unit=inputs.importance.unit, range=grid.range, points=tuple(map(_told, grid.points()))
-    )
+    return frontier_of(problem, grid)
 
 
-def _check(inputs: PlanInputs, latencies: Sequence[int], preloads: Sequence[int]) -> None:
+def frontier_of(problem: Problem, grid: Grid) -> Frontier:
+    """Every point of the problem's grid as it is known now."""
+    points = tuple(map(_told, grid.points()))
+    return Frontier(unit=problem.inputs.importance.unit, range=grid.range, points=points)
+
+
+def check_limits(inputs: PlanInputs, latencies: Sequence[int], preloads: Sequence[int]) -> None:
+    """InvalidRequestError unless these are limits of a frontier of this request."""
     if inputs.target.latency_quantile is not None:
         message = (
             "target.latency_quantile must be null for a frontier, "

@@ -42,10 +42,10 @@ def make_plan(request: PlanRequest, registry: Registry) -> Made:
         return Made(response=known.response, plan_id=known.plan_id, is_new=False)
     found = answer(resolved.inputs)
     with registry.writing() as records:
-        return _remember(records, resolved, found)
+        return remember(records, resolved, found)
 
 
-def _remember(records: Records, resolved: ResolvedRequest, found: Answer) -> Made:
+def remember(records: Records, resolved: ResolvedRequest, found: Answer) -> Made:
     """Keep documents, plan and answer; the first answer stays if another request was faster."""
     raced = records.plans.answer(resolved.digest, __version__)
     if raced is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeAlias, TypeVar, cast
 
 from plan_contracts import DeviceProfile, Document, ImportanceTable, ModelManifest, PlanRequest
 from planner_api.errors import InvalidRequestError
@@ -12,6 +13,7 @@ from planner_api.optimizer.problem import PlanInputs
 from planner_api.services.ports import Kind, StoredDocument
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
+KEPT_DOCUMENTS = 32
 
 Lookup: TypeAlias = Callable[[Kind, str], StoredDocument]
 """Finds a document by kind and by name or digest; raises NotFoundError."""
@@ -36,7 +38,7 @@ def resolve(request: PlanRequest, lookup: Lookup) -> ResolvedRequest:
     documents that do not belong together.
     """
     device = _found("device", DeviceProfile, request.device, lookup)
-    model = _found("model", ModelManifest, request.model, lookup).sealed()
+    model = _found("model", ModelManifest, request.model, lookup)
     table = _found("importance", ImportanceTable, request.importance, lookup)
     if isinstance(request.model, str) or isinstance(request.importance, str):
         _require_same_model(table, model)
@@ -53,12 +55,30 @@ def resolve(request: PlanRequest, lookup: Lookup) -> ResolvedRequest:
     return ResolvedRequest(inputs=inputs, request=by_digest, digest=by_digest.content_digest())
 
 
+def on_device(resolved: ResolvedRequest, device: DeviceProfile) -> ResolvedRequest:
+    """The same request for another device."""
+    request = resolved.request.model_copy(update={"device": device.digest})
+    inputs = replace(resolved.inputs, device=device)
+    return ResolvedRequest(inputs=inputs, request=request, digest=request.content_digest())
+
+
 def _found(
     kind: Kind, type_: type[AnyDocument], reference: str | AnyDocument, lookup: Lookup
 ) -> AnyDocument:
+    """The document, a manifest with its digest."""
     if isinstance(reference, str):
-        return type_.from_json(lookup(kind, reference).content)
-    return reference
+        return cast("AnyDocument", _read(type_, lookup(kind, reference).content))
+    return _sealed(reference)
+
+
+@lru_cache(maxsize=KEPT_DOCUMENTS)
+def _read(type_: type[Document], content: str) -> Document:
+    """A stored document; whoever moves a slider asks for the same ones again and again."""
+    return _sealed(type_.from_json(content))
+
+
+def _sealed(document: AnyDocument) -> AnyDocument:
+    return document.sealed() if isinstance(document, ModelManifest) else document
 
 
 def _require_same_model(table: ImportanceTable, model: ModelManifest) -> None:

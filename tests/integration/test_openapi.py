@@ -34,6 +34,7 @@ OPERATIONS = [
     "GET /v1/plans/{plan_id}/runs",
     "POST /v1/devices",
     "POST /v1/devices/{name}/calibrations",
+    "POST /v1/explore",
     "POST /v1/importance",
     "POST /v1/models",
     "POST /v1/plans",
