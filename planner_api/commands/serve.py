@@ -26,6 +26,8 @@ def serve(**given: object) -> None:
     with socket.create_server(
         (settings.host, settings.port), family=family, backlog=BACKLOG
     ) as listening:
+        # Accepted sockets inherit it; else an event waits until the one before is acknowledged.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         host, port = listening.getsockname()[:2]
         structlog.stdlib.get_logger("shardstream").info(
             "listening",
