@@ -3,6 +3,9 @@
 import { byId, dataTable, element, setText } from "./dom.js";
 import { percent, score, signed, size, time } from "./units.js";
 
+/** Prices below this share of the range of scores are rounding. */
+const LEAST_FELT = 1e-7;
+
 const STATUS_TEXTS = {
   optimal: "proven optimal",
   feasible: "best found",
@@ -21,7 +24,7 @@ export function showAnswer(answer, table, apply) {
   showElapsed(elapsed, final);
   if (response.plan) showPlan(response, table);
   else showNoPlan(response);
-  setText(byId("headline"), headline(response));
+  showHeadline(response);
   showRemedies(response.infeasibility, apply);
 }
 
@@ -51,8 +54,8 @@ function showPlan({ plan, certificate, simulation }, { unit }) {
   metric("score", score(predicted.objective), unitText(unit));
   metric("latency", time(predicted.latency_us),
     spare >= 0 ? `${time(spare)} to spare` : `${time(-spare)} too late`);
-  metric("hit", simulation ? percent(simulation.hit_probability) : "…",
-    simulation ? `in time, of ${simulation.runs} runs` : "simulating");
+  byId("metric-hit").classList.toggle("pending", !simulation);
+  if (simulation) metric("hit", percent(simulation.hit_probability), `of ${simulation.runs} runs with jitter`);
   metric("gap", percent(certificate.relative_gap, certificate.relative_gap < 0.001 ? 3 : 2),
     `bound ${score(certificate.upper_bound)}`);
   metric("submodel", `${plan.depth} × ${plan.width}`, `layers × slices, mean ${meanBits.toFixed(1)} bit`);
@@ -64,6 +67,7 @@ const unitText = (unit) => (unit === "1" ? "higher is better" : `${unit}, higher
 const bytesOf = (reads) => reads.reduce((sum, { bytes }) => sum + bytes, 0);
 
 function showNoPlan() {
+  byId("metric-hit").classList.remove("pending");
   for (const id of ["score", "latency", "hit", "gap", "submodel", "peak"]) metric(id, "–", "no plan");
 }
 
@@ -72,20 +76,41 @@ function metric(id, value, about) {
   setText(byId(`metric-${id}-about`), about);
 }
 
+/** Until the prices of a new plan are known, those of the old one stay, faded. */
+function showHeadline(response) {
+  const text = headline(response);
+  byId("headline").classList.toggle("pending", text === null);
+  if (text !== null) setText(byId("headline"), text);
+}
+
 /** "binding: …" and what one more unit would buy. */
-function headline({ plan, shadow_prices: prices, infeasibility, simulation, status }) {
+function headline({ plan, certificate, shadow_prices: prices, infeasibility, simulation, status }) {
   if (infeasibility) return `binding: ${infeasibility.binding}. ${sentence(infeasibility.message)}`;
   if (status === "rejected_by_simulation") return "The simulator does not bear this plan out.";
   if (!plan) return "";
-  if (!prices) return `target: ${time(plan.target.latency_us)}, ${size(plan.target.preload_bytes)} preloaded.`;
-  return `binding: ${binding(prices, simulation)}. ${worth(prices)}`;
+  if (!prices) return simulation ? "Prices of the limits come with the policy “optimal”." : null;
+  return `binding: ${binding(felt(prices, certificate), simulation, plan)}. ${worth(felt(prices, certificate))}`;
+}
+
+/** Prices without those that are nothing but rounding. */
+function felt({ score_per_ms: perMs, score_per_kib_preload: perKib }, { range }) {
+  const price = (value) => (value > LEAST_FELT * range ? value : 0);
+  return { perMs: price(perMs), perKib: price(perKib) };
 }
 
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
-function binding({ score_per_ms: perMs, score_per_kib_preload: perKib }, simulation) {
-  const limits = [perMs > 0 && `the deadline${busiest(simulation)}`, perKib > 0 && "the preload buffer"];
-  return limits.filter(Boolean).join(" and ") || "nothing, more of either buys no score";
+function binding({ perMs, perKib }, simulation, plan) {
+  const limits = [perMs > 0 && `the deadline${busiest(simulation)}`, perKib > 0 && "the preload buffer",
+    memoryBinds(plan) && "the memory limit"];
+  return limits.filter(Boolean).join(" and ") || "neither deadline nor preload";
+}
+
+/** Whether less memory is left than the plan's largest shard takes. */
+function memoryBinds({ target, predicted, reads, preload_reads: preloads }) {
+  if (target.memory_bytes === null) return false;
+  const largest = Math.max(...[...reads, ...preloads].map(({ bytes }) => bytes));
+  return target.memory_bytes - predicted.peak_memory_bytes < largest;
 }
 
 function busiest(simulation) {
@@ -95,8 +120,9 @@ function busiest(simulation) {
     + ` of ${time(simulation.latency_us)})`;
 }
 
-function worth({ score_per_ms: perMs, score_per_kib_preload: perKib }) {
-  return `One more millisecond buys ${signed(perMs)}, one more KiB of preload ${signed(perKib)}.`;
+function worth({ perMs, perKib }) {
+  const buys = (price) => (price > 0 ? signed(price) : "nothing");
+  return `One more millisecond buys ${buys(perMs)}, one more KiB of preload ${buys(perKib)}.`;
 }
 
 /** What would make an infeasible request feasible, as buttons that set it. */
@@ -130,7 +156,7 @@ export function showBaselines(response, policy, apply) {
   const rows = response.baselines.map((baseline) => baselineRow(baseline, response, apply));
   if (response.plan) rows.unshift(ownRow(response, policy));
   byId("baselines").replaceChildren(
-    dataTable(["Policy", "Score", "Against this plan", "Latency", "In time", ""], rows));
+    dataTable(["Policy", "Score", "Of range", "Latency", "In time", ""], rows));
 }
 
 function ownRow({ plan }, policy) {
@@ -147,7 +173,6 @@ function baselineRow({ policy, objective, latency_us: latency, feasible }, { pla
 }
 
 function difference(objective, plan, { range }) {
-  const less = objective - plan.predicted.objective;
-  const share = range > 0 ? ` (${signed(less / range, (v) => percent(v))} of range)` : "";
-  return `${signed(less)}${share}`;
+  if (range <= 0) return "";
+  return signed((objective - plan.predicted.objective) / range, (share) => percent(share));
 }

@@ -19,6 +19,9 @@ import { measurePaint } from "./timing.js";
 import { TryIt } from "./tryit.js";
 import { Uploads } from "./uploads.js";
 
+/** How long a final answer stays before what is slow to draw follows, ms. */
+const SETTLE_MS = 120;
+
 /** @type {import("./scenario.js").Scenario} */
 let scenario;
 /** @type {import("./limits.js").Documents} */
@@ -27,6 +30,8 @@ let documents;
 let lists;
 /** @type {any} the answer on screen */
 let answer = null;
+/** @type {number | undefined} */
+let settling;
 
 const controls = new Controls(change);
 controls.onFree = (layer, slice) => pin(layer, slice, { pin: null, forbidden: false });
@@ -78,6 +83,7 @@ function sameAsAsked() {
 function ask(since = performance.now()) {
   const body = question();
   asked = JSON.stringify(body);
+  clearTimeout(settling);
   byId("answer").setAttribute("aria-busy", "true");
   explorer.ask(body, since);
 }
@@ -89,15 +95,17 @@ function showEvent(event, timing) {
   pictures.show(event, scenario, documents);
   showAnswer(event, documents.table, (changes) => change(changes, { settled: true }));
   measurePaint(timing, { server: event.elapsed_us, final: event.final });
-  if (event.final) settle();
+  if (!event.final) return;
+  byId("answer").removeAttribute("aria-busy");
+  clearTimeout(settling);
+  settling = setTimeout(settle, SETTLE_MS);
 }
 
-/** Once an answer is final: what takes longer, or matters less. */
+/** Once an answer is final and the slider rests: what takes longer to draw. */
 function settle() {
-  byId("answer").removeAttribute("aria-busy");
   showBaselines(answer.response, scenario.policy, (changes) => change(changes, { settled: true }));
   pictures.settle();
-  charts.show(answer, scenario, documents);
+  charts.show(answer, scenario, documents, pictures.gantt.axisEndUs);
   downloads.offer(answer, scenario);
   measured.lookFor(answer.response.plan);
   tryIt.offer(answer.response.plan);

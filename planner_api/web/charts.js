@@ -2,12 +2,13 @@
 
 import { byId, setText } from "./dom.js";
 import { Explorer } from "./explore.js";
+import { LEFT, RIGHT } from "./gantt.js";
 import { latencyEnds, preloadEnds, usedEntry } from "./limits.js";
 import { colour, deadlineMark, faint, plot } from "./plots.js";
 import { toRequest, toWhatIf } from "./scenario.js";
 import { percent, score, size, time } from "./units.js";
 
-const POINTS = 16;
+const POINTS = 24;
 const MS = 1000;
 const MIB = 1024 ** 2;
 const REST_MS = 500;
@@ -28,9 +29,9 @@ export class Charts {
     addEventListener("themechange", () => this.current && this.#drawAll());
   }
 
-  /** Show a final answer. */
-  show(answer, scenario, documents) {
-    this.current = { answer, scenario, documents };
+  /** Show a final answer; the axis of time of memory ends where the Gantt picture's does. */
+  show(answer, scenario, documents, axisEndUs) {
+    this.current = { answer, scenario, documents, axisEndUs };
     this.#drawAll();
     clearTimeout(this.#waiting);
     this.#waiting = setTimeout(() => this.#askFrontier(), REST_MS);
@@ -47,7 +48,7 @@ export class Charts {
   }
 
   #drawMemory() {
-    const { answer: { memory, response }, scenario } = this.current;
+    const { answer: { memory, response }, scenario, axisEndUs } = this.current;
     const steps = memory ?? [];
     const trace = {
       x: steps.map(([us]) => us / MS), y: steps.map(([, bytes]) => bytes / MIB),
@@ -60,16 +61,18 @@ export class Charts {
     }];
     const peak = response.plan?.predicted.peak_memory_bytes;
     return plot(byId("memory-chart"), [trace], {
-      x: "ms from the first read", y: "MiB", shapes: limit,
+      x: "ms from the first read", y: "MiB held", shapes: limit, xRange: [0, axisEndUs / MS],
+      margin: { l: LEFT, r: RIGHT, t: 10 },
       label: peak === undefined ? "Memory over time: no plan" : `Memory over time, at most ${size(peak)}`,
     });
   }
 
   #drawLatencies() {
     const { answer: { latencies_us: histogram, response }, scenario } = this.current;
-    const { counts, edges_us: edges } = histogram ?? { counts: [], edges_us: [] };
+    const { counts, edges_us: edges } = histogram ?? { counts: [], edges_us: [scenario.latencyUs] };
     const runs = counts.reduce((a, b) => a + b, 0);
-    const least = (edges.at(-1) - edges[0]) / 40 || 1;
+    const ends = [Math.min(edges[0], scenario.latencyUs), Math.max(edges.at(-1), scenario.latencyUs)];
+    const least = (ends[1] - ends[0]) / 60;
     const trace = {
       type: "bar", x: counts.map((_, i) => (edges[i] + edges[i + 1]) / 2 / MS),
       y: counts.map((count) => (100 * count) / runs),
@@ -79,7 +82,7 @@ export class Charts {
     };
     const hit = response.simulation?.hit_probability;
     return plot(byId("latency-chart"), [trace], {
-      x: "latency, ms", y: "% of runs", ...deadlineMark(scenario.latencyUs / MS, `T ${time(scenario.latencyUs)}`),
+      x: "latency, ms", y: "% of runs", xRange: widened(ends), ...deadlineMark(scenario.latencyUs / MS, `T ${time(scenario.latencyUs)}`),
       label: hit === undefined ? "Latency distribution: no plan"
         : `Latency distribution of ${runs} runs: ${percent(hit)} in time`,
     });
@@ -148,6 +151,12 @@ export class Charts {
   }
 }
 
+/** Ends of an axis in ms, a little beyond these in µs. */
+function widened([low, high]) {
+  const margin = Math.max(0.06 * (high - low), 0.001 * high);
+  return [(low - margin) / MS, (high + margin) / MS];
+}
+
 /** The grid around a scenario: its slider of T, and no, its own and twice its own preload. */
 function frontierQuestion(scenario, documents) {
   const entry = usedEntry(documents, scenario);
@@ -161,10 +170,8 @@ function frontierQuestion(scenario, documents) {
   };
 }
 
-/** Points from low to high, closer at the low end, where more happens. */
 function spread(low, high) {
-  const start = Math.max(1, low);
   const values = Array.from({ length: POINTS }, (_, i) =>
-    Math.round(start * (high / start) ** (i / (POINTS - 1))));
+    Math.max(1, Math.round(low + ((high - low) * i) / (POINTS - 1))));
   return [...new Set(values)];
 }

@@ -31,6 +31,7 @@ export class Controls {
     byId("controls-limits").append(
       ...this.#roots("memoryBytes", "readAheadLayers", "quantile", "policy", "bitwidths"));
     byId("controls-what-if").append(...this.#roots("bandwidthFactor", "computeFactor"));
+    stickAtTheEnd(byId("controls"));
   }
 
   #roots(...names) {
@@ -48,7 +49,7 @@ export class Controls {
     return {
       device: choice("device", "Device", "device"),
       model: choice("model", "Model", "model"),
-      importance: choice("importance", "Importance table", "importance"),
+      importance: choice("importance", "Importance", "importance"),
       entry,
     };
   }
@@ -100,8 +101,8 @@ export class Controls {
       least: FACTOR_LIMITS[0], most: FACTOR_LIMITS[1],
     });
     return {
-      bandwidthFactor: factor("bandwidthFactor", "bandwidth-factor", "Flash is faster by"),
-      computeFactor: factor("computeFactor", "compute-factor", "Compute is faster by"),
+      bandwidthFactor: factor("bandwidthFactor", "bandwidth-factor", "Flash speed"),
+      computeFactor: factor("computeFactor", "compute-factor", "Compute speed"),
     };
   }
 
@@ -187,6 +188,11 @@ export class Controls {
     const alias = { computeTarget: "entry", sequenceLength: "entry" };
     return this.fields[alias[part] ?? part];
   }
+}
+
+/** A column taller than the window scrolls with the page and stays where it ends. */
+function stickAtTheEnd(column) {
+  new ResizeObserver(() => column.style.setProperty("--height", `${column.offsetHeight}px`)).observe(column);
 }
 
 const entryValue = ({ computeTarget, sequenceLength }) => JSON.stringify([computeTarget, sequenceLength]);

@@ -152,7 +152,7 @@ export class ChoiceField {
   constructor({ id, label, onChange }) {
     this.select = element("select", { id, "aria-describedby": `${id}-error` });
     this.error = errorLine(id);
-    this.root = element("div", { class: "field", id: `${id}-field` },
+    this.root = element("div", { class: "field choice", id: `${id}-field` },
       element("label", { for: id }, label), this.select, this.error);
     this.select.addEventListener("change", () => onChange(this.select.value));
   }

@@ -6,16 +6,17 @@ import { colourSteps, shardKey, shardsOf } from "./bitwidths.js";
 import { element, setText, svgElement } from "./dom.js";
 import { size, time } from "./units.js";
 
-const LEFT = 66;
-const RIGHT = 14;
+export const LEFT = 66;
+export const RIGHT = 14;
 const TOP = 26;
 const LANE = 44;
 const BAR = 28;
 const MEASURED_BAR = 9;
 const FOOT = 38;
-const LEAST_LABEL = 15;
+const LEAST_LABEL = 19;
 const TICK_WIDTH = 72;
 const STEPS = 6;
+const HELP = "Point at a bar for its numbers.";
 const LANE_NAMES = ["flash", "compute", "decode"];
 const KINDS = ["compute", "compute-odd", "decode", "decode-odd", "stall"];
 
@@ -37,6 +38,7 @@ export class Gantt {
   /** @type {Map<string, SVGPathElement>} */ #paths = new Map();
   #scale = 1;
   #width = 0;
+  axisEndUs = 1;
 
   /** @param {HTMLElement} box @param {{label: string}} options */
   constructor(box, { label }) {
@@ -49,10 +51,10 @@ export class Gantt {
     this.svg = svgElement("svg", { role: "img", "aria-label": label },
       hatching(), this.grid, this.bars, this.texts, this.lanes, this.deadline);
     this.label = label;
-    this.readout = element("p", { class: "readout" }, "\u00a0");
+    this.readout = element("p", { class: "readout" }, HELP);
     box.replaceChildren(this.svg, this.readout);
     this.svg.addEventListener("pointermove", (event) => this.#point(event));
-    this.svg.addEventListener("pointerleave", () => setText(this.readout, "\u00a0"));
+    this.svg.addEventListener("pointerleave", () => setText(this.readout, HELP));
     new ResizeObserver(() => this.#resized()).observe(box);
   }
 
@@ -72,7 +74,8 @@ export class Gantt {
     const height = TOP + lanes * LANE + FOOT;
     this.#width = this.box.clientWidth || 600;
     const end = Math.max(trace?.latency_us ?? 0, measured?.latency_us ?? 0, deadlineUs, leastSpanUs, 1);
-    this.#scale = (this.#width - LEFT - RIGHT) / (1.02 * end);
+    this.axisEndUs = 1.02 * end;
+    this.#scale = (this.#width - LEFT - RIGHT) / this.axisEndUs;
     this.svg.setAttribute("viewBox", `0 0 ${this.#width} ${height}`);
     this.svg.setAttribute("height", String(height));
     this.svg.setAttribute("aria-label", `${this.label}: ${described(this.#scene)}`);
@@ -168,7 +171,7 @@ export class Gantt {
     const lanes = hasDecodeWorker(this.#scene?.trace) ? 3 : 2;
     const span = this.#scene?.trace?.spans.find((s) =>
       laneOf(s, lanes) === lane && s.start_us <= at && at <= s.end_us);
-    setText(this.readout, span ? tooltip(span, shardsOf(this.#scene?.plan)) : "\u00a0");
+    setText(this.readout, span ? tooltip(span, shardsOf(this.#scene?.plan)) : HELP);
   }
 }
 

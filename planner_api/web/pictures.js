@@ -83,7 +83,7 @@ export class Pictures {
   }
 
   #point(place) {
-    setText(byId("heatmap-readout"), place ? this.#words(place) : "\u00a0");
+    setText(byId("heatmap-readout"), place ? this.#words(place) : "Point at a shard for its numbers.");
   }
 
   #words({ layer, slice }) {

@@ -24,7 +24,7 @@ function plotly() {
  * Draw or redraw a chart.
  * @param {HTMLElement} box @param {object[]} traces
  * @param {{x: string, y: string, label: string, shapes?: object[], annotations?: object[],
- *   legend?: boolean}} options
+ *   legend?: boolean, margin?: object, xRange?: number[], logX?: boolean}} options
  */
 export async function plot(box, traces, options) {
   const { react } = await plotly();
@@ -59,19 +59,19 @@ export function faint(rgb, opacity) {
   return rgb.replace("rgb(", "rgba(").replace(")", `, ${opacity})`);
 }
 
-function layoutOf({ x, y, shapes = [], annotations = [], legend = false }) {
+function layoutOf({ x, y, shapes = [], annotations = [], legend = false, margin = {}, xRange }) {
   const soft = colour("soft");
   const axis = (title) => ({
-    title: { text: title, font: { size: 12 }, standoff: 8 }, automargin: true, gridcolor: colour("line"),
+    title: { text: title, font: { size: 12 }, standoff: 6 }, gridcolor: colour("line"),
     linecolor: colour("line"), zeroline: false, fixedrange: true, tickfont: { size: 11 },
   });
   return {
-    margin: { l: 52, r: 12, t: legend ? 30 : 18, b: 42 },
+    margin: { l: 58, r: 14, t: legend ? 34 : 20, b: 44, ...margin },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: soft },
-    xaxis: axis(x),
-    yaxis: axis(y),
+    xaxis: { ...axis(x), ...(xRange ? { range: xRange } : {}) },
+    yaxis: { ...axis(y), nticks: 6 },
     shapes,
     annotations,
     showlegend: legend,
