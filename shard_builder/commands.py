@@ -78,6 +78,9 @@ def read_sentences(text: Path, count: int | None) -> tuple[str, ...]:
         message = f"{text} must be a text file in UTF-8: {error}"
         raise ProfileError(message) from error
     sentences = [line.strip() for line in lines if line.strip()]
+    if not sentences:
+        message = f"{text} must hold at least 1 sentence, got none"
+        raise ProfileError(message)
     wanted = len(sentences) if count is None else count
     if not 1 <= wanted <= len(sentences):
         message = f"sentences must be 1..{len(sentences)} of {text}, got {wanted}"

@@ -9,12 +9,14 @@ import pytest
 
 from checkpoints import TINY, write_checkpoint
 from command_line import shardstream
-from plan_contracts import ImportanceTable, ModelManifest, Plan
+from plan_contracts import ModelManifest, Plan
 from planner_api.commands import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from shard_builder.importance import Profile
 
 LENGTH = 8
 
@@ -91,16 +93,34 @@ def test_a_store_offers_the_bitwidths_asked_for(store: Path) -> None:
     assert ModelManifest.from_file(store / "manifest.json").bitwidths == (2, 32)
 
 
+def test_doubts_about_the_text_go_to_stderr(store: Path) -> None:
+    done = shardstream(*profile(store))
+    assert done.returncode == 0
+    assert (
+        "warning: sentences.txt should have at least 64 sentences to be measured on, got 4"
+        in done.stderr.splitlines()
+    )
+
+
+def test_an_empty_text_is_bad_input(store: Path) -> None:
+    arguments = profile(store)
+    (store.parent / "sentences.txt").write_text("\n")
+    done = shardstream(*arguments)
+    assert done.returncode == 2
+    assert "must hold at least 1 sentence, got none" in done.stderr
+    assert not (store.parent / "table.json").exists()
+
+
 def test_progress_goes_to_stderr(store: Path) -> None:
     done = shardstream(*profile(store))
     assert "measurements" in done.stderr
     assert "measurements" not in done.stdout
 
 
-def interrupting_after(steps: int) -> Callable[..., ImportanceTable]:
+def interrupting_after(steps: int) -> Callable[..., Profile]:
     """The profile function, with Ctrl-C pressed after some measurements."""
 
-    def profile_and_stop(*arguments: Any, progress: Any, **options: Any) -> ImportanceTable:  # noqa: ANN401 - passed on
+    def profile_and_stop(*arguments: Any, progress: Any, **options: Any) -> Profile:  # noqa: ANN401 - passed on
         def stop(done: int, total: int) -> None:
             progress(done, total)
             if done == steps:

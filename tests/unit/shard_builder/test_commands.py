@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +50,30 @@ def test_an_interrupted_profile_keeps_its_measurements_and_writes_no_table(
     profile(store, out, options=options(), progress=lambda done, _: seen.append(done))
     assert seen[0] == 4
     assert [path.name for path in tmp_path.iterdir()] == ["importance.json"]
+
+
+@pytest.fixture
+def foreign_text(tmp_path: Path) -> Path:
+    file = tmp_path / "wörter.txt"
+    file.write_text("w1 und w2 oder\nw3 oder w4\nw5 und w6\n", encoding="utf-8")
+    return file
+
+
+def test_a_short_text_in_another_language_is_warned_of(store: Path, foreign_text: Path) -> None:
+    warnings: list[str] = []
+    out = foreign_text.with_name("importance.json")
+    profile(store, out, options=replace(options(), text=foreign_text), warn=warnings.append)
+    assert [warning.split(" ")[1:4] for warning in warnings] == [
+        ["should", "have", "at"],
+        ["seems", "to", "be"],
+    ]
+    assert out.exists()
+
+
+def test_an_empty_text_is_refused(tmp_path: Path, store: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n \n")
+    with pytest.raises(ProfileError, match=r"empty\.txt must hold at least 1 sentence, got none"):
+        profile(store, tmp_path / "out.json", options=ProfileOptions(text=tmp_path / "empty.txt"))
 
 
 def test_the_shipped_sentences_are_many_and_all_different() -> None:

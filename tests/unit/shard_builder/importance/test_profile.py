@@ -13,6 +13,7 @@ from checkpoints import Shape, write_checkpoint
 from plan_contracts import ImportanceTable, ModelManifest
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.errors import ProfileError
+from shard_builder.evaluate import Evaluator
 from shard_builder.importance import (
     ProfileRequest,
     profile_importance,
@@ -21,10 +22,14 @@ from shard_builder.importance import (
 from shard_builder.importance.distance import kl_divergence
 from shard_builder.importance.submodel import Submodel
 from shard_builder.importance.tokens import tokenise
-from shard_builder.inputs import BATCH_INPUTS
+from shard_builder.inputs import BATCH_INPUTS, many_at_a_time
+from shard_builder.moments import second_moments
 from shard_builder.store_writer import StoreOptions, build_store
+from shard_builder.stored_checkpoint import stored_checkpoint
 from shard_runtime.engine import load_engine
+from shard_runtime.executor import uniform_layers
 from shard_runtime.store import ShardStore
+from slow_importance import SlowImportance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,16 +117,31 @@ def test_base_and_full_are_measured_on_the_reference_slices(
         assert scores[depth - 1][width - 1] == pytest.approx(expected, rel=1e-9)
 
 
-def test_gains_rank_shards_by_upgrade_and_drop(store: Path, table: ImportanceTable) -> None:
-    outputs = Outputs(store)
-    lowest = outputs.score(outputs.model.uniform(0, 2))
-    places = [(layer, index) for layer in range(LAYERS) for index in range(SLICES)]
-    upgraded = [outputs.score(outputs.model.with_one_changed(0, 2, *at, 4)) for at in places]
-    dropped = [outputs.score(outputs.model.with_one_changed(0, 32, *at, 2)) for at in places]
-    upgrades = np.maximum(np.array(upgraded) - lowest, 0)
-    worth = (upgrades / upgrades.sum() + np.array(dropped) / sum(dropped)) / 2
-    gains = np.array([table.gain[32][layer][index] for layer, index in places])
-    assert gains / gains.sum() == pytest.approx(worth)
+def test_a_table_under_prefix_is_the_slow_references(tmp_path: Path) -> None:
+    """Every gain, and base and full of every depth and width, by definition."""
+    folder = new_store(tmp_path, slice_selection="prefix", bitwidths=(2, 3, 4, 32))
+    table = profile_importance(replace(request(folder), sequence_length=10)).table
+    store = ShardStore.open(folder)
+    moments = second_moments(stored_checkpoint(store), tokenise(store, SENTENCES, 10))
+    slow = SlowImportance(store, SENTENCES, moments)
+    for bits, gains in slow.gains(upgrade=4).items():
+        assert np.array(table.gain[bits]) == pytest.approx(gains, rel=1e-3, abs=1e-9)
+    for bits, scores in ((2, table.base), (32, table.full)):
+        expected = [
+            [slow.score([dict.fromkeys(range(width), bits)] * depth) for width in (1, 2, 3)]
+            for depth in (1, 2)
+        ]
+        assert np.array(scores) == pytest.approx(np.array(expected), rel=1e-3, abs=1e-9)
+
+
+def test_base_and_full_are_the_scores_of_an_evaluator(store: Path, table: ImportanceTable) -> None:
+    opened = ShardStore.open(store)
+    inputs = many_at_a_time(opened, SENTENCES, 8)
+    evaluator = Evaluator(opened, inputs, load_engine("numpy", opened))
+    assert table.full is not None
+    for bits, scores in ((2, table.base), (32, table.full)):
+        expected = evaluator.score(uniform_layers(opened.manifest, bits)).mean
+        assert scores[LAYERS - 1][SLICES - 1] == pytest.approx(expected, rel=1e-6)
 
 
 def test_where_slices_are_chosen_presence_gains_a_tenth_of_the_worth(

@@ -1,0 +1,263 @@
+"""How well an importance table predicts what plans lose: rank correlations on held-out texts.
+
+Random plans of one size and one mean bitwidth differ only in where their bits are; random plans
+of every size and any bits differ in everything. Predicted: the score of CONTRACTS, base + scale *
+sum of gains. Measured: the negative distance to the full model's outputs on texts that the table
+was not measured on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from plan_contracts import PlannedLayer, PlannedShard
+from shard_builder.evaluate import Evaluator
+from shard_builder.importance.agreement import rank_correlation
+from shard_builder.inputs import many_at_a_time
+from shard_builder.process_pool import worker_pool
+from shard_builder.progress import Progress, silent
+from shard_runtime.engine import load_engine
+from shard_runtime.store import ShardStore
+from shard_runtime.weights import FULL_PRECISION_BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from plan_contracts import ImportanceTable, ModelManifest
+    from shard_builder.task_file import Text
+
+MEAN_BITS = (2.5, 3.0, 3.5)
+PLANS = 40
+TIMES_ACROSS = 3
+"""Plans of every size are this many times as many as those of one size and mean bitwidth."""
+LEAST_AT_FIXED_BITS = 0.85
+LEAST_ACROSS = 0.9
+LEAST_SPLIT_HALF = 0.9
+
+Layers = tuple[PlannedLayer, ...]
+
+
+class Size(NamedTuple):
+    """Depth and width of a submodel."""
+
+    depth: int
+    width: int
+
+    @property
+    def shards(self) -> int:
+        """How many shards it has."""
+        return self.depth * self.width
+
+    def __str__(self) -> str:
+        """As in `4 x 6`."""
+        return f"{self.depth} x {self.width}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """Rank correlation of predicted and measured scores of random plans.
+
+    `measured_worst`, `measured_best`: the range of the measured scores, in the table's unit.
+    """
+
+    series: str
+    plans: int
+    correlation: float
+    least: float
+    measured_worst: float
+    measured_best: float
+
+    def shortfalls(self) -> list[str]:
+        """The correlation, if it is below what it should be."""
+        if self.correlation >= self.least:
+            return []
+        return [f"{self.series}: rank correlation {self.correlation:.2f}, not {self.least}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A store, the table that predicts its plans, and the texts to judge it by."""
+
+    store: Path
+    table: ImportanceTable
+    texts: tuple[Text, ...]
+    sequence_length: int
+
+
+def measure(
+    trial: Trial,
+    *,
+    plans: int = PLANS,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> tuple[Prediction, ...]:
+    """One row for each of three sizes and mean bitwidths, and one for plans of every size."""
+    manifest = ShardStore.open(trial.store).manifest
+    generator = np.random.default_rng(seed)
+    series = dict(_series(trial, manifest, plans, generator))
+    drawn = [layers for of_series in series.values() for layers in of_series]
+    with worker_pool(_Scorer(trial), workers=workers) as score_all:
+        measured = iter(_counted(score_all(drawn), len(drawn), progress))
+        return tuple(
+            _prediction(name, trial, manifest, of_series, [next(measured) for _ in of_series])
+            for name, of_series in series.items()
+        )
+
+
+def sizes_of(manifest: ModelManifest) -> tuple[Size, Size, Size]:
+    """The full model; two thirds of its depth at half its width; half its depth at a quarter."""
+    layers, slices = manifest.layers, manifest.slices
+    return (
+        Size(layers, slices),
+        Size(-(-2 * layers // 3), -(-slices // 2)),
+        Size(-(-layers // 2), -(-slices // 4)),
+    )
+
+
+def random_bits(
+    bitwidths: Sequence[int], shards: int, mean: float, generator: np.random.Generator
+) -> list[int]:
+    """Bitwidths of some shards, each choice that has exactly this mean as likely as any other.
+
+    The mean must be one that so many shards can have.
+    """
+    total = round(mean * shards)
+    ways = _ways(bitwidths, shards)
+    if not ways[shards][total]:
+        message = f"mean must be one that {shards} shards of {list(bitwidths)} have, got {mean}"
+        raise ValueError(message)
+    chosen: list[int] = []
+    for left in range(shards - 1, -1, -1):
+        open_ways = [ways[left][total - bits] for bits in bitwidths]
+        odds = np.array([way / sum(open_ways) for way in open_ways])
+        chosen.append(int(generator.choice(bitwidths, p=odds)))
+        total -= chosen[-1]
+    return chosen
+
+
+def predicted_score(table: ImportanceTable, manifest: ModelManifest, layers: Layers) -> float:
+    """Base + scale * the sum of the plan's gains (CONTRACTS, ImportanceTable)."""
+    depth, width = len(layers), len(layers[0].shards)
+    base = table.base[depth - 1][width - 1]
+    full = base if table.full is None else table.full[depth - 1][width - 1]
+    highest = table.gain[table.highest_bits]
+    whole = sum(
+        highest[layer][index]
+        for layer in range(depth)
+        for index in table.reference_slices(layer, width, manifest.slice_selection)
+    )
+    scale = 1.0 if table.full is None else max(full - base, 0.0) / whole if whole else 0.0
+    gains = [
+        table.gain[shard.bits][layer.layer][shard.slice]
+        for layer in layers
+        for shard in layer.shards
+    ]
+    return base + scale * sum(gains)
+
+
+def _series(
+    trial: Trial,
+    manifest: ModelManifest,
+    plans: int,
+    generator: np.random.Generator,
+) -> Iterator[tuple[str, list[Layers]]]:
+    bitwidths = [bits for bits in manifest.bitwidths if bits < FULL_PRECISION_BITS]
+
+    def drawn(size: Size, mean: float) -> Layers:
+        bits = random_bits(bitwidths, size.shards, mean, generator)
+        return _layers(trial.table, manifest, size, bits)
+
+    for size in sizes_of(manifest):
+        for mean in MEAN_BITS:
+            yield f"{size} at {mean} bit", [drawn(size, mean) for _ in range(plans)]
+    allowed = [Size(depth, width) for depth in manifest.depths for width in manifest.widths]
+    everywhere: list[Layers] = []
+    for _ in range(TIMES_ACROSS * plans):
+        size = allowed[generator.integers(len(allowed))]
+        total = generator.integers(
+            bitwidths[0] * size.shards, bitwidths[-1] * size.shards, endpoint=True
+        )
+        everywhere.append(drawn(size, total / size.shards))
+    yield "every size at any bits", everywhere
+
+
+def _ways(bitwidths: Sequence[int], shards: int) -> list[Counter[int]]:
+    """Entry k: total bits -> in how many ways k shards can have them."""
+    ways = [Counter({0: 1})]
+    for _ in range(shards):
+        step: Counter[int] = Counter()
+        for total, count in ways[-1].items():
+            for bits in bitwidths:
+                step[total + bits] += count
+        ways.append(step)
+    return ways
+
+
+def _layers(
+    table: ImportanceTable, manifest: ModelManifest, size: Size, bits: Sequence[int]
+) -> Layers:
+    """The plan of this size on the table's reference slices; `bits` by (layer, slice)."""
+    given = iter(bits)
+    return tuple(
+        PlannedLayer(
+            layer=layer,
+            shards=tuple(
+                _shard(manifest, layer, index, next(given))
+                for index in table.reference_slices(layer, size.width, manifest.slice_selection)
+            ),
+        )
+        for layer in range(size.depth)
+    )
+
+
+def _shard(manifest: ModelManifest, layer: int, index: int, bits: int) -> PlannedShard:
+    size = manifest.shard_bytes[bits][layer][index]
+    return PlannedShard(slice=index, bits=bits, bytes=size, preload=False)
+
+
+class _Scorer:
+    """Measures plans; opens the store in the process that first asks."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def __call__(self, layers: Layers) -> float:
+        return self._evaluator.score(layers).mean
+
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        store = ShardStore.open(self._trial.store)
+        inputs = many_at_a_time(store, self._trial.texts, self._trial.sequence_length)
+        return Evaluator(store, inputs, load_engine("numpy", store))
+
+
+def _counted(scores: Iterator[float], total: int, progress: Progress) -> Iterator[float]:
+    for done, score in enumerate(scores, start=1):
+        progress(done, total)
+        yield score
+
+
+def _prediction(
+    series: str,
+    trial: Trial,
+    manifest: ModelManifest,
+    plans: Sequence[Layers],
+    measured: Sequence[float],
+) -> Prediction:
+    predicted = [predicted_score(trial.table, manifest, layers) for layers in plans]
+    at_fixed_bits = len({(len(layers), len(layers[0].shards)) for layers in plans}) == 1
+    return Prediction(
+        series=series,
+        plans=len(plans),
+        correlation=rank_correlation(predicted, measured),
+        least=LEAST_AT_FIXED_BITS if at_fixed_bits else LEAST_ACROSS,
+        measured_worst=min(measured),
+        measured_best=max(measured),
+    )
