@@ -13,7 +13,7 @@ from plan_contracts import __version__
 from planner_api.catalogue import shipped_documents
 from planner_api.logs import RequestLog
 from planner_api.registry.database import SqlRegistry, open_registry
-from planner_api.routes import calibrations, docs, explore, health, page, plans
+from planner_api.routes import calibrations, docs, explore, health, page, plans, runs
 from planner_api.routes.access import require_key
 from planner_api.routes.documents import PATH_OF, document_router
 from planner_api.routes.openapi import openapi_of
@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     protected = [Depends(require_key)]
     app.include_router(plans.router, dependencies=protected)
     app.include_router(explore.router, dependencies=protected)
+    app.include_router(runs.router, dependencies=protected)
     app.include_router(calibrations.router, dependencies=protected)  # before names with slashes
     for kind in PATH_OF:
         app.include_router(document_router(kind), dependencies=protected)

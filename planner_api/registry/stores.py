@@ -21,7 +21,7 @@ from planner_api.services.ports import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Column, Connection, Table
 
     from planner_api.services.ports import DocumentSource, Kind, NewAnswer, NewPlan, NewRun
 
@@ -131,14 +131,7 @@ class SqlPlans:
     def newest(self, *, before: int | None, limit: int) -> Sequence[Listed]:
         """Summaries of plans numbered below `before`, the newest first."""
         table = tables.plans
-        statement = select(table.c.number, table.c.summary, table.c.created_us)
-        if before is not None:
-            statement = statement.where(table.c.number < before)
-        rows = self._connection.execute(statement.order_by(table.c.number.desc()).limit(limit))
-        return [
-            Listed(number=number, summary=summary, created_us=created_us)
-            for number, summary, created_us in rows
-        ]
+        return _newest(self._connection, table, table.c.summary, before=before, limit=limit)
 
     def answer(self, request_digest: str, planner_version: str) -> StoredAnswer | None:
         """What a planner of this version answered to a request."""
@@ -218,3 +211,27 @@ class SqlRuns:
             StoredRun(comparison=comparison, created_us=created_us)
             for comparison, created_us in rows
         ]
+
+    def newest(self, *, before: int | None, limit: int) -> Sequence[Listed]:
+        """Comparisons of runs numbered below `before`, the newest first."""
+        table = tables.runs
+        return _newest(self._connection, table, table.c.comparison, before=before, limit=limit)
+
+    def trace(self, run_id: str) -> str | None:
+        """The JSON of the trace of a run."""
+        table = tables.runs
+        return self._connection.scalar(select(table.c.trace).where(table.c.id == run_id))
+
+
+def _newest(
+    connection: Connection, table: Table, column: Column[str], *, before: int | None, limit: int
+) -> list[Listed]:
+    """Rows numbered below `before`, one column as their summary, the newest first."""
+    statement = select(table.c.number, column, table.c.created_us)
+    if before is not None:
+        statement = statement.where(table.c.number < before)
+    rows = connection.execute(statement.order_by(table.c.number.desc()).limit(limit))
+    return [
+        Listed(number=number, summary=summary, created_us=created_us)
+        for number, summary, created_us in rows
+    ]

@@ -11,7 +11,14 @@ from planner_api.routes.caching import IMMUTABLE, REVALIDATE, IfNoneMatch, json_
 from planner_api.routes.openapi import gives, takes
 from planner_api.routes.schemas import DocumentList, ListedDocument
 from planner_api.routes.wiring import UsedRegistry
-from planner_api.services.documents import TYPE_OF_KIND, find_registered, list_documents, register
+from planner_api.services.documents import (
+    TYPE_OF_KIND,
+    CheckedDocument,
+    check,
+    find_registered,
+    list_documents,
+    register,
+)
 from planner_api.services.ports import Kind
 
 PATH_OF: dict[Kind, str] = {
@@ -51,6 +58,17 @@ def document_router(kind: Kind) -> APIRouter:
             media_type="application/json",
             headers={"Location": f"{PATH_OF[kind]}/{quote(listed.name)}"},
         )
+
+    @router.post(
+        "/check",
+        summary=f"Check a {noun}",
+        openapi_extra=takes(document),
+        responses=gives(413, 415, 422, ok=CheckedDocument),
+    )
+    def post_check(body: JsonBody, registry: UsedRegistry, name: NewName = None) -> Response:
+        """Whether it could be registered; nothing is stored."""
+        checked = check(registry, kind, body, name=name)
+        return Response(checked.model_dump_json(), media_type="application/json")
 
     @router.get("", summary=f"List every {noun}", responses=gives(ok=DocumentList))
     def list_all(registry: UsedRegistry) -> Response:

@@ -24,12 +24,14 @@ from plan_contracts import (
 from planner_api.routes.problems import Problem
 from planner_api.routes.schemas import DocumentList, ListedDocument
 from planner_api.services.calibrate import CalibrationReport, DeviceCalibrations
+from planner_api.services.documents import CheckedDocument
 from planner_api.services.explore import ExploredAnswer, ExploredFrontier, ExploreRequest
 from planner_api.services.plans import PlanPage
-from planner_api.services.runs import PlanRuns, RunComparison
+from planner_api.services.runs import PlanRuns, RunComparison, RunPage
 
 MODELS = (
     CalibrationReport,
+    CheckedDocument,
     DeviceCalibrations,
     DeviceProfile,
     DocumentList,
@@ -46,6 +48,7 @@ MODELS = (
     PlanRuns,
     Problem,
     RunComparison,
+    RunPage,
     RunTrace,
 )
 REF_TEMPLATE = "#/components/schemas/{model}"
@@ -61,7 +64,7 @@ MEANING_OF = {
     415: "The body is not declared as JSON.",
     422: "A rule is broken; `errors` points to the fields.",
     500: "An error inside the service.",
-    503: "The database does not answer.",
+    503: "The database does not answer, or as much is going on as the settings allow.",
 }
 
 

@@ -4,18 +4,17 @@ from http import HTTPStatus
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from plan_contracts import Plan, PlanRequest, PlanResponse, RunTrace
 from planner_api.routes.body import JsonBody
 from planner_api.routes.caching import IMMUTABLE, IfNoneMatch, json_or_304
 from planner_api.routes.openapi import gives, takes
+from planner_api.routes.paging import USUAL_PAGE, Before, PageSize
 from planner_api.routes.wiring import UsedLimiter, UsedRegistry
 from planner_api.services.make_plan import Made, make_plan
 from planner_api.services.plans import PlanPage, page_of_plans, plan_json, response_json
 from planner_api.services.runs import PlanRuns, RunComparison, report_run, runs_of
-
-LARGEST_PAGE = 200
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
@@ -45,9 +44,7 @@ async def post_plan(body: JsonBody, registry: UsedRegistry, limiter: UsedLimiter
 
 @router.get("", summary="List plans, the newest first", responses=gives(422, ok=PlanPage))
 def list_plans(
-    registry: UsedRegistry,
-    before: Annotated[int | None, Query(ge=1, le=2**53 - 1)] = None,
-    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
+    registry: UsedRegistry, before: Before = None, limit: PageSize = USUAL_PAGE
 ) -> Response:
     """A page; `next` of the answer is the `before` of the next page."""
     page = page_of_plans(registry, before=before, limit=limit)

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from plan_contracts import DeviceProfile, ImportanceTable, ModelManifest
+from plan_contracts import DeviceProfile, ImportanceTable, ModelManifest, Part
+from plan_contracts.units import Sha256
 from planner_api.errors import InvalidRequestError, NotFoundError
 from planner_api.services.ports import StoredDocument
 
@@ -63,6 +64,24 @@ def own_name(document: AnyDocument) -> str:
             return document.model
         case ImportanceTable():
             return f"{document.model}/{document.task}"
+
+
+class CheckedDocument(Part):
+    """A document that is in order; `is_known` if its content is stored already."""
+
+    name: str
+    digest: Sha256
+    is_known: bool
+
+
+def check(registry: Registry, kind: Kind, body: bytes, *, name: str | None) -> CheckedDocument:
+    """What registering a document would come to, without doing it; ContractError as there."""
+    document = read_document(kind, body)
+    chosen = _checked_name(own_name(document) if name is None else name)
+    digest = to_stored(kind, document).digest
+    with registry.reading() as records:
+        known = records.documents.by_digest(kind, digest)
+    return CheckedDocument(name=chosen, digest=digest, is_known=known is not None)
 
 
 def register(registry: Registry, kind: Kind, body: bytes, *, name: str | None) -> Registered:

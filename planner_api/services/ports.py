@@ -185,6 +185,14 @@ class RunRecords(Protocol):
         """All runs of a plan, the oldest first."""
         ...
 
+    def newest(self, *, before: int | None, limit: int) -> Sequence[Listed]:
+        """Comparisons of runs numbered below `before`, the newest first."""
+        ...
+
+    def trace(self, run_id: str) -> str | None:
+        """The JSON of the trace of a run."""
+        ...
+
 
 class CalibrationRecords(Protocol):
     """Calibrations of devices, and the plans that they made stale."""

@@ -9,9 +9,10 @@ from statistics import median_low
 from typing import TYPE_CHECKING, Literal
 
 from plan_contracts import Part, Plan, PlanResponse, RunTrace
-from plan_contracts.units import Bytes, Count, Microseconds, Sha256
+from plan_contracts.units import Bytes, Count, Microseconds, Positive, Sha256
 from planner_api.errors import NotFoundError, PlanMismatchError
 from planner_api.services.calibrate import StalePlan
+from planner_api.services.documents import DIGEST
 from planner_api.services.plans import require_plan
 from planner_api.services.ports import NewRun
 
@@ -74,6 +75,21 @@ class PlanRuns(Part):
     stale: StalePlan | None
 
 
+class ListedRun(Part):
+    """A run in a list; `created_us` in microseconds since 1970 UTC."""
+
+    number: Positive
+    created_us: Microseconds
+    run: RunComparison
+
+
+class RunPage(Part):
+    """Some runs, the newest first; `next` is the `before` of the next page, null at the end."""
+
+    items: tuple[ListedRun, ...]
+    next: Positive | None
+
+
 def report_run(registry: Registry, plan_id: str, trace: RunTrace) -> tuple[RunComparison, bool]:
     """Keep a run of a plan; returns it beside its simulation, and whether it was new.
 
@@ -106,6 +122,31 @@ def runs_of(registry: Registry, plan_id: str) -> PlanRuns:
         median_latency=_median_latency(runs),
         stale=None if reason is None else StalePlan.model_validate_json(reason),
     )
+
+
+def page_of_runs(registry: Registry, *, before: int | None, limit: int) -> RunPage:
+    """At most `limit` runs of all plans numbered below `before`, the newest first."""
+    with registry.reading() as records:
+        rows = records.runs.newest(before=before, limit=limit + 1)
+    items = tuple(
+        ListedRun(
+            number=row.number,
+            created_us=row.created_us,
+            run=RunComparison.model_validate_json(row.summary),
+        )
+        for row in rows[:limit]
+    )
+    return RunPage(items=items, next=items[-1].number if len(rows) > limit else None)
+
+
+def trace_json(registry: Registry, run_id: str) -> str:
+    """The trace of a run as it was reported; NotFoundError if nothing is known by this id."""
+    with registry.reading() as records:
+        trace = records.runs.trace(run_id) if DIGEST.fullmatch(run_id) else None
+    if trace is None:
+        message = f"no run is known by {run_id!r}"
+        raise NotFoundError(message)
+    return trace
 
 
 def compare(plan: Plan, simulation: SimulationSummary, trace: RunTrace) -> RunComparison:

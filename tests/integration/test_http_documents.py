@@ -97,3 +97,27 @@ def test_a_manifest_gets_its_digest(client: httpx.Client) -> None:
     made = post(client, "/v1/models?name=sealed", e1_json()["model"])
     assert made.json()["digest"] == model(e1_json()["model"]).digest
     assert client.get("/v1/models/sealed").json()["digest"] == made.json()["digest"]
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_a_checked_document_is_not_stored(client: httpx.Client, kind: str) -> None:
+    body = {**e1_json()[kind], "name" if kind == "device" else "model": f"checked-{kind}"}
+    checked = post(client, f"{PATHS[kind]}/check", body)
+    assert checked.status_code == 200
+    assert not checked.json()["is_known"]
+    assert client.get(f"{PATHS[kind]}/{checked.json()['digest']}").status_code == 404
+
+
+def test_a_checked_document_has_the_name_and_digest_that_it_would_get(
+    client: httpx.Client,
+) -> None:
+    checked = post(client, "/v1/devices/check", profile("checked")).json()
+    made = post(client, "/v1/devices", profile("checked")).json()
+    assert (checked["name"], checked["digest"]) == (made["name"], made["digest"])
+    assert post(client, "/v1/devices/check", profile("checked")).json()["is_known"]
+
+
+def test_what_a_check_finds_has_a_place(client: httpx.Client) -> None:
+    wrong = post(client, "/v1/devices/check", profile("wrong", memory_bytes=0))
+    assert wrong.status_code == 422
+    assert [error["pointer"] for error in wrong.json()["errors"]] == ["/memory_bytes"]
