@@ -105,16 +105,80 @@ def build(
     prefix: Annotated[
         bool, typer.Option("--prefix", help="Width m means slices 0..m-1 (elastic models).")
     ] = False,
+    quantiser: Annotated[
+        Literal["gobo", "gobo-layer", "kmeans", "compensated"] | None,
+        typer.Option(help="How to round. (default: compensated with --calibration, else kmeans)"),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Text of the task, one a line, or a task's .tsv; no labels are used."),
+    ] = None,
     workers: Workers = 1,
 ) -> None:
     """Cut a checkpoint into shards at several bitwidths."""
     from planner_api.commands.build import StoreOptions
     from planner_api.commands.build import build as run
 
-    options = StoreOptions(slice_selection="prefix" if prefix else None)
+    options = StoreOptions(slice_selection="prefix" if prefix else None, quantiser=quantiser)
     if bitwidths:
         options = replace(options, bitwidths=tuple(sorted(bitwidths)))
-    run(checkpoint, out, name=name, options=options, workers=workers)
+    run(checkpoint, out, name=name, options=options, calibration=calibration, workers=workers)
+
+
+@app.command("elastic-train")
+def elastic_train(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(help="A Hugging Face checkpoint folder; example: the installed example."),
+    ],
+    dataset: Annotated[
+        Path, typer.Argument(metavar="FILE.tsv", help="A labelled task: header, then rows.")
+    ],
+    out: Annotated[Path, typer.Option(help="The new checkpoint folder.")],
+    test: Annotated[
+        Path | None, typer.Option(metavar="FILE.tsv", help="Judge the result on these rows too.")
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a class, in order; once for each. (default: the checkpoint's)"),
+    ] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = "label",
+    depths: Annotated[
+        list[int] | None, typer.Option(help="Train this depth; once for each. (default: from 2)")
+    ] = None,
+    widths: Annotated[
+        list[int] | None,
+        typer.Option(help="Train this width; once for each. (default: from a quarter)"),
+    ] = None,
+    plain_epochs: Annotated[float, typer.Option(help="Epochs of the whole model alone.")] = 1.0,
+    elastic_epochs: Annotated[float, typer.Option(help="Epochs of all depths and widths.")] = 2.0,
+    held_out_rows: Annotated[int, typer.Option(help="Rows kept from training.")] = 500,
+    seed: Annotated[int, typer.Option(help="Decides all that is random.")] = 0,
+    precision: Annotated[
+        Literal["float32", "bfloat16"], typer.Option(help="Of matrix products.")
+    ] = "float32",
+    threads: Annotated[int, typer.Option(help="Threads to compute on.")] = 1,
+) -> None:
+    """Train one model to answer at every depth and width; resumed if interrupted."""
+    from planner_api.commands.elastic_train import TaskFiles
+    from planner_api.commands.elastic_train import elastic_train as run
+    from shard_builder.elastic.settings import TrainingSettings
+    from shard_builder.task_file import Columns
+
+    columns = Columns(texts=tuple(text_column or ()), label=label_column)
+    files = TaskFiles(train=dataset, test=test, columns=columns, labels=labels or ())
+    settings = TrainingSettings(
+        depths=tuple(depths) if depths else None,
+        widths=tuple(widths) if widths else None,
+        plain_epochs=plain_epochs,
+        elastic_epochs=elastic_epochs,
+        held_out_rows=held_out_rows,
+        seed=seed,
+        precision=precision,
+        threads=threads,
+    )
+    run(checkpoint, files, out, settings=settings)
 
 
 @app.command("profile-importance")
@@ -349,12 +413,20 @@ def serve(
     database: Annotated[
         str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/NAME.")
     ] = None,
+    store: Annotated[
+        list[Path] | None,
+        typer.Option(help="A shard store to try plans of its model on; once for each."),
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
 ) -> None:
-    """Serve plans over HTTP; SHARDSTREAM_* variables set what no option sets."""
+    """Serve plans, and a page to explore them, over HTTP.
+
+    SHARDSTREAM_* variables set what no option sets.
+    """
     from planner_api.commands.serve import serve as run
 
-    run(host=host, port=port, database=database, log_format=log_format)
+    stores = tuple(store) if store else None
+    run(host=host, port=port, database=database, stores=stores, log_format=log_format)
 
 
 @app.command()

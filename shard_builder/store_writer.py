@@ -14,6 +14,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
 from safetensors.numpy import save  # pyright: ignore[reportUnknownVariableType] - untyped
 
 from plan_contracts import (
@@ -21,6 +22,7 @@ from plan_contracts import (
     StoredFile,
     StoredRange,
     StoreIndex,
+    __version__,
     sha256_of,
 )
 from shard_builder.atomic import move_into_place, temporary_folder_beside
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from plan_contracts.model import SliceSelection
     from shard_builder.calibration import Calibration
     from shard_builder.checkpoint import Checkpoint
+    from shard_builder.quantize import QuantiserName
 
 BITWIDTHS = (2, 3, 4, 5, 6, 32)
 MANIFEST_FILE = "manifest.json"
@@ -61,6 +64,17 @@ class StoreOptions:
     depths: tuple[int, ...] | None = None
     widths: tuple[int, ...] | None = None
     quantiser: QuantiserName | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def quantiser_name(self) -> QuantiserName:
+        """The quantiser asked for, or the best for what is there."""
+        return self.quantiser or ("compensated" if self.calibration else "kmeans")
+
+    @property
+    def used_calibration(self) -> Calibration | None:
+        """The calibration, if the quantiser looks at it."""
+        return self.calibration if self.quantiser_name == "compensated" else None
 
 
 def build_store(
@@ -68,7 +82,6 @@ def build_store(
     out: Path,
     *,
     options: StoreOptions | None = None,
-    calibration: Calibration | None = None,
     workers: int = 1,
     progress: Progress = silent,
 ) -> ModelManifest:
@@ -80,15 +93,13 @@ def build_store(
     outside their range or without the calibration they need. `progress` counts layers.
     """
     options = options or StoreOptions()
-    options = replace(options, quantiser=options.quantiser or _default_quantiser(calibration))
     out = out.absolute()
     _check_options(options, checkpoint)
     taken = _is_taken(out)
-    encoding = _Encoding(checkpoint, options, calibration)
-    finished = FinishedLayers(out.with_name(f".{out.name}.layers"), encoding.identity)
-    encoding.finish(finished, workers, progress)
+    finished = FinishedLayers(out.with_name(f".{out.name}.layers"), _identity(checkpoint, options))
+    _finish_layers(checkpoint, options, finished, workers, progress)
     with temporary_folder_beside(out) as folder:
-        manifest = _write_store(encoding, finished, folder)
+        manifest = _write_store(checkpoint, options, finished, folder)
         if taken:
             _require_same_content(out, folder)
         else:
@@ -161,16 +172,51 @@ def _require_same_content(out: Path, built: Path) -> None:
         raise StoreExistsError(message)
 
 
+def _identity(checkpoint: Checkpoint, options: StoreOptions) -> str:
+    """Digest of everything that the bytes of the shards depend on."""
+    made_by = f"{__version__} {options.quantiser_name} {options.bitwidths} {checkpoint.geometry}"
+    digest = hashlib.sha256(made_by.encode())
+    arrays = [matrix for layer in checkpoint.layers for matrix in layer]
+    if used := options.used_calibration:
+        arrays += [array for layers in used.moments.submodels for one in layers for array in one]
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _finish_layers(
+    checkpoint: Checkpoint,
+    options: StoreOptions,
+    finished: FinishedLayers,
+    workers: int,
+    progress: Progress,
+) -> None:
+    """Encode those layers that are not finished yet."""
+    layers, used = checkpoint.layers, options.used_calibration
+    quantiser = load_quantiser(options.quantiser_name, layers, used.moments if used else None)
+    encode = partial(encode_layer, bitwidths=options.bitwidths, quantiser=quantiser)
+    slices = checkpoint.geometry.heads
+    missing = [
+        WholeLayer(index=index, matrices=layers[index], slices=slices)
+        for index in finished.missing(len(layers))
+    ]
+    with worker_pool(encode, workers=workers) as encode_all:
+        for layer, encoded in zip(missing, encode_all(missing), strict=True):
+            finished.save(layer.index, encoded)
+            progress(len(layers) - len(finished.missing(len(layers))), len(layers))
+
+
 def _write_store(
-    checkpoint: Checkpoint, folder: Path, options: StoreOptions, workers: int, progress: Progress
+    checkpoint: Checkpoint, options: StoreOptions, finished: FinishedLayers, folder: Path
 ) -> ModelManifest:
-    shards = _write_shards(checkpoint, folder, options.bitwidths, workers, progress)
+    used = options.used_calibration
     index = StoreIndex(
-        quantiser=QUANTISER,
+        quantiser=options.quantiser_name,
+        calibration=used.source if used else None,
         architecture=checkpoint.architecture,
         resident=_write_resident(checkpoint, folder),
         tokenizer=_copy_tokenizer(checkpoint, folder),
-        shards=shards,
+        shards=_write_shards(options.bitwidths, finished, folder, len(checkpoint.layers)),
     )
     manifest = _manifest(checkpoint, options, index)
     (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
@@ -178,29 +224,18 @@ def _write_store(
 
 
 def _write_shards(
-    checkpoint: Checkpoint,
-    folder: Path,
-    bitwidths: tuple[int, ...],
-    workers: int,
-    progress: Progress,
+    bitwidths: tuple[int, ...], finished: FinishedLayers, folder: Path, layers: int
 ) -> ShardRanges:
     """Write the shard files layer by layer, in order of (layer, slice)."""
-    encode = partial(
-        encode_layer,
-        slices=checkpoint.geometry.heads,
-        bitwidths=bitwidths,
-        quantiser=quantise_gobo,
-    )
     rows: dict[int, list[tuple[StoredRange, ...]]] = {bits: [] for bits in bitwidths}
-    with worker_pool(encode, workers=workers) as encode_all, ExitStack() as stack:
+    with ExitStack() as stack:
         files = {
             bits: stack.enter_context((folder / shard_file(bits)).open("wb")) for bits in bitwidths
         }
-        for done, encoded in enumerate(encode_all(checkpoint.layers), start=1):
-            for bits, shards in encoded.items():
+        for layer in range(layers):
+            for bits, shards in finished.load(layer).items():
                 name = shard_file(bits)
                 rows[bits].append(tuple(_append(files[bits], name, shard) for shard in shards))
-            progress(done, len(checkpoint.layers))
     return {bits: tuple(ranges) for bits, ranges in rows.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,39 +11,68 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from planner_api.commands.tables import kibibytes, score
+from shard_builder.calibration import calibrate
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.commands import ProfileOptions, profile
+from shard_builder.errors import CalibrationError
 from shard_builder.example_model import MODEL_NAME, example_checkpoint
 from shard_builder.store_writer import StoreOptions, build_store
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from shard_builder.calibration import Calibration
     from shard_builder.checkpoint import Checkpoint
     from shard_builder.progress import Progress as Report
 
 EXAMPLE = "example"
 
 
-def build(
-    checkpoint: str, out: Path, *, name: str | None, options: StoreOptions, workers: int
+def build(  # noqa: PLR0913 - each is an option of the command
+    checkpoint: str,
+    out: Path,
+    *,
+    name: str | None,
+    options: StoreOptions,
+    calibration: Path | None,
+    workers: int,
 ) -> None:
     """Write the shard store of a checkpoint folder, or of the installed example model."""
     model = _checkpoint(checkpoint, name)
+    if calibration is not None:
+        options = replace(options, calibration=_calibrate(model, calibration, options))
     with progress("layers") as report:
         manifest = build_store(model, out, options=options, workers=workers, progress=report)
     totals = {bits: sum(map(sum, table)) for bits, table in manifest.shard_bytes.items()}
     sizes = ", ".join(f"{bits} bit {kibibytes(size)}" for bits, size in totals.items())
     console = Console()
     console.print(f"{manifest.model}: {manifest.layers} layers x {manifest.slices} slices in {out}")
+    console.print(f"quantiser: {options.quantiser_name}")
     console.print(f"shards: {sizes}; resident: {kibibytes(manifest.resident_bytes)}")
     console.print(f"digest: {manifest.digest}")
 
 
+def _calibrate(model: Checkpoint, text: Path, options: StoreOptions) -> Calibration:
+    if options.quantiser not in {None, "compensated"}:
+        message = f"quantiser {options.quantiser} takes no calibration text, got {text}"
+        raise CalibrationError(message)
+    with progress("calibration") as report:
+        return calibrate(model, text, warn=warn, progress=report)
+
+
 def _checkpoint(place: str, name: str | None) -> Checkpoint:
-    if place == EXAMPLE and not Path(place).exists():
-        return read_checkpoint(example_checkpoint(), model=name or MODEL_NAME)
-    return read_checkpoint(Path(place), model=name)
+    if name is None and _is_example(place):
+        name = MODEL_NAME
+    return read_checkpoint(checkpoint_folder(place), model=name)
+
+
+def checkpoint_folder(place: str) -> Path:
+    """The folder of this path, or that of the installed example model."""
+    return example_checkpoint() if _is_example(place) else Path(place)
+
+
+def _is_example(place: str) -> bool:
+    return place == EXAMPLE and not Path(place).exists()
 
 
 def profile_importance(store: Path, out: Path, *, options: ProfileOptions, workers: int) -> None:

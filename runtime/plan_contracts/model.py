@@ -68,10 +68,14 @@ class Architecture(Part):
 
 
 class StoreIndex(Part):
-    """Where everything of a shard store lies (docs/formats/shard-store.md)."""
+    """Where everything of a shard store lies (docs/formats/shard-store.md).
+
+    `quantiser` names how weights were rounded, `calibration` the text it was done on, if any.
+    """
 
     format: Literal["shardstream-store-1"] = "shardstream-store-1"
     quantiser: str
+    calibration: str | None = None
     architecture: Architecture
     resident: StoredFile
     tokenizer: StoredFile | None = None

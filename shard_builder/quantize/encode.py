@@ -13,7 +13,7 @@ from shard_runtime.weights import FULL_PRECISION_BITS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shard_builder.quantize.quantised import QuantisedShard, Quantiser
+    from shard_builder.quantize.quantised import QuantisedShard, Quantiser, WholeLayer
     from shard_runtime.weights import Matrices
 
 EncodedLayer = dict[int, list[bytes]]
@@ -21,17 +21,19 @@ EncodedLayer = dict[int, list[bytes]]
 
 
 def encode_layer(
-    layer: Matrices, *, slices: int, bitwidths: Sequence[int], quantiser: Quantiser
+    layer: WholeLayer, *, bitwidths: Sequence[int], quantiser: Quantiser
 ) -> EncodedLayer:
     """Encode every slice of a layer at every bitwidth, 32 bit without the quantiser."""
     tables = [bits for bits in bitwidths if bits != FULL_PRECISION_BITS]
     encoded: EncodedLayer = {bits: [] for bits in bitwidths}
-    for quantised in quantiser(layer, slices, tables):
+    for quantised in quantiser(layer, tables):
         for bits in tables:
             encoded[bits].append(encode_quantised(quantised[bits], bits))
     if FULL_PRECISION_BITS in encoded:
-        cuts = (cut_slice(layer, index, slices) for index in range(slices))
-        encoded[FULL_PRECISION_BITS] = [encode_exact(cut) for cut in cuts]
+        encoded[FULL_PRECISION_BITS] = [
+            encode_exact(cut_slice(layer.matrices, index, layer.slices))
+            for index in range(layer.slices)
+        ]
     return encoded
 
 

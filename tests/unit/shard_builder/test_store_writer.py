@@ -10,14 +10,18 @@ from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariable
 
 from checkpoints import write_checkpoint
 from plan_contracts import ModelManifest
+from shard_builder.calibration import Calibration, calibrate
 from shard_builder.checkpoint import Checkpoint, read_checkpoint
-from shard_builder.errors import BuilderError, StoreExistsError
+from shard_builder.errors import BuilderError, CalibrationError, StoreExistsError
 from shard_builder.slicing import cut_slice
 from shard_builder.store_writer import BITWIDTHS, StoreOptions, build_store
 from shard_runtime.store import ShardStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from shard_builder.quantize import QuantiserName
 
 
 @pytest.fixture
@@ -187,14 +191,47 @@ def test_progress_counts_the_layers(tmp_path: Path, checkpoint: Checkpoint) -> N
     assert seen == [(1, 2), (2, 2)]
 
 
-def test_an_interrupted_build_leaves_nothing(tmp_path: Path, checkpoint: Checkpoint) -> None:
+def interrupt_after(layers: int) -> Callable[[int, int], None]:
     def interrupt(done: int, _total: int) -> None:
-        if done == 1:
+        if done == layers:
             raise KeyboardInterrupt
 
+    return interrupt
+
+
+def test_an_interrupted_build_goes_on_to_the_same_store(
+    tmp_path: Path, checkpoint: Checkpoint, store: Path
+) -> None:
+    place, seen = tmp_path / "place" / "store", list[tuple[int, int]]()
     with pytest.raises(KeyboardInterrupt):
-        build_store(checkpoint, tmp_path / "place" / "store", progress=interrupt)
-    assert list((tmp_path / "place").iterdir()) == []
+        build_store(checkpoint, place, progress=interrupt_after(1))
+    assert [path.name for path in place.parent.iterdir()] == [".store.layers"]
+    build_store(checkpoint, place, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(2, 2)]
+    assert contents(place) == contents(store)
+    assert [path.name for path in place.parent.iterdir()] == ["store"]
+
+
+def test_layers_of_another_build_are_not_taken(
+    tmp_path: Path, checkpoint: Checkpoint, store: Path
+) -> None:
+    other = read_checkpoint(write_checkpoint(tmp_path / "other", seed=1))
+    place = tmp_path / "place" / "store"
+    with pytest.raises(KeyboardInterrupt):
+        build_store(other, place, progress=interrupt_after(2))
+    build_store(checkpoint, place)
+    assert contents(place) == contents(store)
+
+
+def test_layers_by_another_quantiser_are_not_taken(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    place = tmp_path / "place" / "store"
+    with pytest.raises(KeyboardInterrupt):
+        build_store(
+            checkpoint, place, options=StoreOptions(quantiser="gobo"), progress=interrupt_after(2)
+        )
+    seen: list[tuple[int, int]] = []
+    build_store(checkpoint, place, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path, checkpoint: Checkpoint) -> None:
@@ -242,4 +279,51 @@ def test_a_store_is_readable_like_its_surroundings(store: Path) -> None:
 
 
 def test_the_manifest_is_plain_json(store: Path) -> None:
-    assert json.loads((store / "manifest.json").read_text())["store"]["quantiser"] == "gobo"
+    assert json.loads((store / "manifest.json").read_text())["store"]["quantiser"] == "kmeans"
+
+
+@pytest.fixture
+def calibration(tmp_path: Path, checkpoint: Checkpoint) -> Calibration:
+    (tmp_path / "text.txt").write_text("w5 w6 w7\nw8 w9\nw10 w11 w12 w13\n")
+    return calibrate(checkpoint, tmp_path / "text.txt")
+
+
+def test_a_store_with_a_calibration_is_compensated_and_names_it(
+    tmp_path: Path, checkpoint: Checkpoint, calibration: Calibration
+) -> None:
+    index = build_store(
+        checkpoint, tmp_path / "store", options=StoreOptions(calibration=calibration)
+    ).store
+    assert index is not None
+    assert (index.quantiser, index.calibration) == ("compensated", calibration.source)
+    ShardStore.open(tmp_path / "store").verify()
+
+
+@pytest.mark.parametrize("name", ["gobo", "gobo-layer", "kmeans"])
+def test_a_quantiser_without_data_names_no_calibration(
+    tmp_path: Path, checkpoint: Checkpoint, calibration: Calibration, name: QuantiserName
+) -> None:
+    options = StoreOptions(quantiser=name, calibration=calibration)
+    index = build_store(checkpoint, tmp_path / "store", options=options).store
+    assert index is not None
+    assert (index.quantiser, index.calibration) == (name, None)
+
+
+def test_compensation_without_a_calibration_is_refused(
+    tmp_path: Path, checkpoint: Checkpoint
+) -> None:
+    with pytest.raises(CalibrationError, match="compensated needs a calibration text, got none"):
+        build_store(checkpoint, tmp_path / "store", options=StoreOptions(quantiser="compensated"))
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_equal_calibrations_give_equal_bytes(
+    tmp_path: Path, checkpoint: Checkpoint, calibration: Calibration, workers: int
+) -> None:
+    options = StoreOptions(calibration=calibration)
+    for name in ("one", "two"):
+        build_store(
+            checkpoint, tmp_path / name, options=options, workers=workers if name == "two" else 1
+        )
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")

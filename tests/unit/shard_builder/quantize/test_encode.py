@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shard_builder.quantize import encode_layer, quantise_gobo
+from shard_builder.quantize import WholeLayer, encode_layer
+from shard_builder.quantize.gobo import quantise_layer
 from shard_builder.slicing import cut_slice
 from shard_runtime.decode import TableExpand, decode_shard
 from shard_runtime.weights import Matrices
@@ -25,13 +26,17 @@ def odd_layer() -> Matrices:
 
 
 def encoded() -> dict[int, list[bytes]]:
-    return encode_layer(odd_layer(), slices=SLICES, bitwidths=BITWIDTHS, quantiser=quantise_gobo)
+    return encode_layer(whole(odd_layer()), bitwidths=BITWIDTHS, quantiser=quantise_layer)
+
+
+def whole(layer: Matrices, slices: int = SLICES) -> WholeLayer:
+    return WholeLayer(index=0, matrices=layer, slices=slices)
 
 
 @pytest.mark.parametrize("bits", BITWIDTHS[:-1])
 def test_decoding_by_the_format_gives_table_entries_and_outliers_exactly(bits: int) -> None:
     shards = encoded()[bits]
-    for index, quantised in enumerate(quantise_gobo(odd_layer(), SLICES, [bits])):
+    for index, quantised in enumerate(quantise_layer(whole(odd_layer()), [bits])):
         for decoded, matrix in zip(
             decode_by_the_format(shards[index], bits, SIZES), quantised[bits], strict=True
         ):
@@ -57,5 +62,5 @@ def test_32_bit_is_the_weights_themselves() -> None:
 def test_matrices_whose_codes_fill_no_whole_word_are_padded() -> None:
     generator = np.random.default_rng(1)
     layer = Matrices(*(generator.normal(size=(1, 5)).astype(np.float32) for _ in range(6)))
-    shards = encode_layer(layer, slices=1, bitwidths=(3,), quantiser=quantise_gobo)
+    shards = encode_layer(whole(layer, 1), bitwidths=(3,), quantiser=quantise_layer)
     assert len(shards[3][0]) == 24 + 6 * (8 * 4 + 4)
