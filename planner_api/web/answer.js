@@ -156,20 +156,20 @@ export function showBaselines(response, policy, apply) {
   const rows = response.baselines.map((baseline) => baselineRow(baseline, response, apply));
   if (response.plan) rows.unshift(ownRow(response, policy));
   byId("baselines").replaceChildren(
-    dataTable(["Policy", "Score", "Of range", "Latency", "In time", ""], rows));
+    dataTable(["Policy", "Score", "Of range", "Latency"], rows));
 }
 
 function ownRow({ plan }, policy) {
-  return [`${policy} (this plan)`, score(plan.predicted.objective), "", time(plan.predicted.latency_us),
-    plan.predicted.latency_us <= plan.target.latency_us ? "yes" : "no", ""];
+  return [element("strong", {}, policy), score(plan.predicted.objective), "this plan",
+    time(plan.predicted.latency_us)];
 }
 
 function baselineRow({ policy, objective, latency_us: latency, feasible }, { plan, certificate }, apply) {
   const against = plan && objective !== null ? difference(objective, plan, certificate) : "";
-  const use = element("button", { type: "button", class: "quiet", "aria-label": `use policy ${policy}` }, "use");
+  const use = element("button", { type: "button", class: "link", title: `plan by ${policy}` }, policy);
   use.addEventListener("click", () => apply({ policy }));
-  return [policy, objective === null ? "no plan" : score(objective), against,
-    latency === null ? "–" : time(latency), feasible ? "yes" : "no", use];
+  return [use, objective === null ? "no plan" : score(objective), against,
+    latency === null ? "–" : `${time(latency)}${feasible ? "" : ", too late"}`];
 }
 
 function difference(objective, plan, { range }) {

@@ -7,7 +7,9 @@ import { ProblemError, ServerGoneError } from "./client.js";
 import { Compare } from "./compare.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
-import { completed, fetchDocuments, fetchLists, forgetDocuments, importanceFor } from "./documents.js";
+import {
+  completed, dropUnknown, fetchDocuments, fetchLists, forgetDocuments, importanceFor,
+} from "./documents.js";
 import { byId, setText } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Explorer } from "./explore.js";
@@ -67,7 +69,8 @@ function forModel(model) {
 }
 
 function pin(layer, slice, rule) {
-  change(withRule(scenario, layer, slice, rule), { settled: true });
+  const { pins, forbids } = withRule(scenario, layer, slice, rule);
+  change({ pins, forbids }, { settled: true });
 }
 
 let asked = "";
@@ -160,7 +163,8 @@ async function start() {
   try {
     lists = await fetchLists();
     const { given, mistakes, other } = readAddress();
-    notify(mistakes.length ? `This link is not quite right: ${mistakes.join("; ")}.` : "");
+    const unknown = dropUnknown(given, lists);
+    notify([...mistakes, ...unknown]);
     const whole = await completed(given, lists);
     byId("empty").hidden = whole !== null;
     document.body.classList.toggle("nothing", whole === null);
@@ -179,10 +183,11 @@ function bare() {
     device: "", model: "", importance: "", policy: "optimal" };
 }
 
-function notify(message) {
+/** @param {string[]} mistakes of the address */
+function notify(mistakes) {
   const notice = byId("notice");
-  notice.hidden = message === "";
-  setText(notice, message);
+  notice.hidden = mistakes.length === 0;
+  setText(notice, `This link is not quite right, so defaults stand in: ${mistakes.join("; ")}.`);
 }
 
 function keepOther() {

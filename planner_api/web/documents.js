@@ -36,6 +36,24 @@ export async function fetchLists() {
   return { devices, models, importance };
 }
 
+/**
+ * Take names that nothing is registered by out of what an address gives; digests are taken as
+ * they are.
+ * @param {Partial<import("./scenario.js").Scenario>} given
+ * @param {import("./controls.js").Lists} lists
+ * @returns {string[]} what was wrong
+ */
+export function dropUnknown(given, { devices, models, importance }) {
+  const known = { device: devices, model: models, importance };
+  const unknown = Object.entries(known).filter(([kind, items]) =>
+    given[kind] && !given[kind].startsWith("sha256:") && !items.some(({ name }) => name === given[kind]));
+  return unknown.map(([kind]) => {
+    const name = given[kind];
+    delete given[kind];
+    return `${kind} must be a registered name, got “${name}”`;
+  });
+}
+
 /** The three documents of a scenario. @returns {Promise<import("./limits.js").Documents>} */
 export async function fetchDocuments({ device, model, importance }) {
   const [d, m, i] = await Promise.all([
