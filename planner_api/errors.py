@@ -5,6 +5,7 @@ ShardstreamError
 ├── NotFoundError            a name, digest or id that nothing is known by
 ├── PlanMismatchError        a run was reported for another plan or device
 ├── ChangedMeanwhileError    what was worked on was changed by somebody else before the end
+├── NoStoreError             a plan cannot be tried: no store of its model is at hand
 ├── TooLargeError            a body exceeds the limit of the settings
 ├── UnsupportedFormatError   a body is not declared as JSON
 ├── NotAuthenticatedError    a caller shows no key, or one that is not known
@@ -32,6 +33,10 @@ class PlanMismatchError(ShardstreamError):
 
 class ChangedMeanwhileError(ShardstreamError):
     """What was worked on was changed by somebody else before the end; asking again may help."""
+
+
+class NoStoreError(ShardstreamError):
+    """A plan cannot be tried: no store of its model is at hand."""
 
 
 class TooLargeError(ShardstreamError):

@@ -13,12 +13,13 @@ from plan_contracts import __version__
 from planner_api.catalogue import shipped_documents
 from planner_api.logs import RequestLog
 from planner_api.registry.database import SqlRegistry, open_registry
-from planner_api.routes import calibrations, docs, explore, health, page, plans, runs
+from planner_api.routes import calibrations, docs, explore, health, page, plans, runs, trials
 from planner_api.routes.access import require_key
 from planner_api.routes.documents import PATH_OF, document_router
 from planner_api.routes.openapi import openapi_of
 from planner_api.routes.problems import handle_problems
 from planner_api.routes.streams import Workers
+from planner_api.stores import StoreFolders
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -32,7 +33,7 @@ SMALLEST_GZIPPED_BYTES = 4096
 def create_app(settings: Settings) -> FastAPI:
     """The application, its database up to date.
 
-    ConfigurationError or UnavailableError if the database cannot be used.
+    ConfigurationError or UnavailableError if the database or a store cannot be used.
     """
     registry = open_registry(settings.database, shipped_documents())
     app = FastAPI(
@@ -47,11 +48,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.registry = registry
     app.state.solve_limiter = CapacityLimiter(settings.concurrent_solves)
+    app.state.stores = StoreFolders(settings.stores)
     app.state.workers = Workers(settings.concurrent_explorations)
     protected = [Depends(require_key)]
     app.include_router(plans.router, dependencies=protected)
     app.include_router(explore.router, dependencies=protected)
     app.include_router(runs.router, dependencies=protected)
+    app.include_router(trials.router, dependencies=protected)
     app.include_router(calibrations.router, dependencies=protected)  # before names with slashes
     for kind in PATH_OF:
         app.include_router(document_router(kind), dependencies=protected)

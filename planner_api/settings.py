@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from ipaddress import ip_address
+from pathlib import Path  # noqa: TC003 - pydantic reads the types of the fields
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -17,10 +18,11 @@ SHORTEST_KEY_CHARACTERS = 16
 
 
 class Settings(BaseSettings):
-    """How one server runs; `api_keys` in the environment are separated by commas.
+    """How one server runs; `api_keys` and `stores` in the environment are separated by commas.
 
     `concurrent_solves`: requests that may be planned at once; further ones wait their turn.
     `concurrent_explorations`: explorations that may run at once; further ones are refused.
+    `stores`: folders of shard stores, on which plans can be tried.
     """
 
     model_config = SettingsConfigDict(env_prefix="SHARDSTREAM_", frozen=True, extra="forbid")
@@ -29,17 +31,18 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     database: str = "sqlite:///shardstream.sqlite3"
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    stores: Annotated[tuple[Path, ...], NoDecode] = ()
     body_limit_bytes: Annotated[int, Field(ge=1)] = 32 * MEBIBYTE
     concurrent_solves: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
     concurrent_explorations: Annotated[int, Field(ge=1)] = 8
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "stores", mode="before")
     @classmethod
-    def _split_keys(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(key.strip() for key in value.split(",") if key.strip())
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
     @field_validator("api_keys")

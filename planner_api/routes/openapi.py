@@ -28,6 +28,7 @@ from planner_api.services.documents import CheckedDocument
 from planner_api.services.explore import ExploredAnswer, ExploredFrontier, ExploreRequest
 from planner_api.services.plans import PlanPage
 from planner_api.services.runs import PlanRuns, RunComparison, RunPage
+from planner_api.services.trials import TriableModels, Trial, TrialRequest
 
 MODELS = (
     CalibrationReport,
@@ -50,6 +51,9 @@ MODELS = (
     RunComparison,
     RunPage,
     RunTrace,
+    TriableModels,
+    Trial,
+    TrialRequest,
 )
 REF_TEMPLATE = "#/components/schemas/{model}"
 ALWAYS = (401, 500, 503)
@@ -59,7 +63,7 @@ MEANING_OF = {
     304: "The client has the current content.",
     401: "No key, or one that is not known.",
     404: "Nothing is known by this name, digest or id.",
-    409: "The run is of another plan or device.",
+    409: "The run is of another plan or device; or there is no store to try the plan on.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "A rule is broken; `errors` points to the fields.",

@@ -21,6 +21,7 @@ STATUS_OF: dict[type[Exception], HTTPStatus] = {
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.PlanMismatchError: HTTPStatus.CONFLICT,
     errors.ChangedMeanwhileError: HTTPStatus.CONFLICT,
+    errors.NoStoreError: HTTPStatus.CONFLICT,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedFormatError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,

@@ -5,7 +5,7 @@ from typing import Annotated
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
-from planner_api.services.ports import Registry
+from planner_api.services.ports import ModelStores, Registry
 from planner_api.settings import Settings
 
 
@@ -27,6 +27,13 @@ async def solve_limiter_of(request: Request) -> CapacityLimiter:
     return limiter
 
 
+async def stores_of(request: Request) -> ModelStores:
+    """The shard stores that the settings name."""
+    stores: ModelStores = request.app.state.stores
+    return stores
+
+
 UsedSettings = Annotated[Settings, Depends(settings_of)]
 UsedRegistry = Annotated[Registry, Depends(registry_of)]
 UsedLimiter = Annotated[CapacityLimiter, Depends(solve_limiter_of)]
+UsedStores = Annotated[ModelStores, Depends(stores_of)]

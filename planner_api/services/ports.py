@@ -1,7 +1,7 @@
-"""What the use cases ask of whatever remembers things.
+"""What the use cases ask of whatever remembers things, and of whatever runs models.
 
-The registry implements these in SQL. They stand here because the use cases may not know it: the
-arrow of imports points from the registry to the services.
+The registry implements these in SQL, and planner_api/stores.py with the device's runtime. They
+stand here because the use cases may know neither: the arrow of imports points to the services.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
+
+    from plan_contracts import Plan
+    from planner_api.services.trials import TriableModel, Trial
 
 Kind = Literal["device", "model", "importance"]
 
@@ -261,4 +264,16 @@ class Registry(Protocol):
 
     def check(self) -> None:
         """UnavailableError unless the database answers."""
+        ...
+
+
+class ModelStores(Protocol):
+    """The shard stores that plans can be tried on."""
+
+    def models(self) -> Sequence[TriableModel]:
+        """The models that there is a store of."""
+        ...
+
+    def run(self, plan: Plan, text: str, *, truncate: bool) -> Trial:
+        """A text by a sealed plan and by the full model; NoStoreError, InvalidRequestError."""
         ...

@@ -59,19 +59,20 @@ class PlanOptions(Part):
         return self
 
 
-def _name_or_document(value: object) -> str:
+def name_or_document(value: object) -> str:
+    """Which form of a reference is read, for a pydantic Discriminator."""
     return "<name>" if isinstance(value, str) else "<document>"
 
 
 Name = Annotated[str, Field(min_length=1), Tag("<name>")]
 DeviceRef = Annotated[
-    Name | Annotated[DeviceProfile, Tag("<document>")], Discriminator(_name_or_document)
+    Name | Annotated[DeviceProfile, Tag("<document>")], Discriminator(name_or_document)
 ]
 ModelRef = Annotated[
-    Name | Annotated[ModelManifest, Tag("<document>")], Discriminator(_name_or_document)
+    Name | Annotated[ModelManifest, Tag("<document>")], Discriminator(name_or_document)
 ]
 ImportanceRef = Annotated[
-    Name | Annotated[ImportanceTable, Tag("<document>")], Discriminator(_name_or_document)
+    Name | Annotated[ImportanceTable, Tag("<document>")], Discriminator(name_or_document)
 ]
 
 

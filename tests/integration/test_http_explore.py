@@ -183,6 +183,7 @@ def test_hanging_up_stops_the_search(tmp_path: Path) -> None:
         assert busy.status_code == 503
         assert busy.json()["detail"].startswith("at most 1 explorations may run at once")
         assert "Retry-After" in busy.headers
+        status = 503
         for _ in range(600):  # the search ends when it next looks up
             status = post(alone, "/v1/explore", e1()).status_code
             if status == 200:

@@ -34,6 +34,7 @@ OPERATIONS = [
     "GET /v1/plans/{plan_id}/runs",
     "GET /v1/runs",
     "GET /v1/runs/{run_id}",
+    "GET /v1/trials",
     "POST /v1/devices",
     "POST /v1/devices/check",
     "POST /v1/devices/{name}/calibrations",
@@ -44,6 +45,7 @@ OPERATIONS = [
     "POST /v1/models/check",
     "POST /v1/plans",
     "POST /v1/plans/{plan_id}/runs",
+    "POST /v1/trials",
 ]
 # Rules between fields are no part of a JSON Schema: what it allows may still be refused.
 MODES = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
