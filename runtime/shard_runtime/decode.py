@@ -7,7 +7,7 @@ picked out of a stream with one strided 16-bit read for each place in that patte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from shard_runtime.scratch import Scratch
 from shard_runtime.weights import FULL_PRECISION_BITS, ByteArray, FloatArray
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from shard_runtime.weights import Matrices
@@ -29,11 +31,23 @@ WHOLE_GROUP = {2: np.complex64, 4: np.complex128}
 """Types as wide as 2 or 4 float32, so that a look-up moves a whole group at once."""
 
 
-class Expand(Protocol):
-    """Turns a stream of codes into weights; two implementations, bit for bit the same."""
+class Place(NamedTuple):
+    """Where the parts of one encoded matrix begin within its shard, and where it ends."""
 
-    def __call__(self, codes: ByteArray, bits: int, table: FloatArray, out: FloatArray) -> None:
-        """Write table[code i] to out[i] for every i of the flat, contiguous `out`."""
+    table: int
+    positions: int
+    values: int
+    codes: int
+    end: int
+
+
+class Expand(Protocol):
+    """Turns streams of codes into weights; two implementations, bit for bit the same."""
+
+    def __call__(
+        self, data: ByteArray, bits: int, places: Sequence[Place], out: Sequence[FloatArray]
+    ) -> None:
+        """Write table[code i] to item i of each of the six flat, contiguous matrices."""
         ...
 
 
@@ -47,21 +61,26 @@ def decode_shard(encoded: bytes | memoryview, bits: int, out: Matrices, expand: 
         _copy_plain(data, out)
         return
     _require_known(bits)
-    counts = _outlier_counts(data)
-    _require_size(data, bits, sum(expected_sizes(bits, out, counts)))
+    flat = [matrix.reshape(-1) for matrix in out]
+    places = _places(bits, flat, _outlier_counts(data))
+    _require_size(data, bits, places[-1].end)
+    expand(data, bits, places, flat)
+    for place, matrix in zip(places, flat, strict=True):
+        _put_outliers(data, place, matrix)
+
+
+def _places(bits: int, matrices: Sequence[FloatArray], outliers: Sequence[int]) -> list[Place]:
+    """The place of each matrix, one after the other behind the header."""
+    places: list[Place] = []
     at = HEADER_BYTES
-    for matrix, count in zip(out, counts, strict=True):
-        at = _decode_matrix(data, at, bits, count, matrix.reshape(-1), expand)
-
-
-def expected_sizes(bits: int, matrices: Matrices, outliers: list[int]) -> list[int]:
-    """Encoded bytes of the header and of each matrix at a bitwidth below 32."""
-    table = 2**bits * WORD_BYTES
-    sizes = [
-        table + 2 * WORD_BYTES * count + _stream_bytes(matrix.size, bits)
-        for matrix, count in zip(matrices, outliers, strict=True)
-    ]
-    return [HEADER_BYTES, *sizes]
+    for matrix, count in zip(matrices, outliers, strict=True):
+        positions = at + 2**bits * WORD_BYTES
+        values = positions + count * WORD_BYTES
+        codes = values + count * WORD_BYTES
+        end = codes + _stream_bytes(matrix.size, bits)
+        places.append(Place(at, positions, values, codes, end))
+        at = end
+    return places
 
 
 def _stream_bytes(codes: int, bits: int) -> int:
@@ -97,20 +116,11 @@ def _copy_plain(data: ByteArray, out: Matrices) -> None:
         at = end
 
 
-def _decode_matrix(  # noqa: PLR0913, PLR0917 - one cursor over one buffer
-    data: ByteArray, at: int, bits: int, outliers: int, out: FloatArray, expand: Expand
-) -> int:
-    """Decode the matrix whose bytes start at `at`; returns where the next one starts."""
-    positions_at = at + 2**bits * WORD_BYTES
-    values_at = positions_at + outliers * WORD_BYTES
-    codes_at = values_at + outliers * WORD_BYTES
-    end = codes_at + _stream_bytes(out.size, bits)
-    expand(data[codes_at:end], bits, data[at:positions_at].view("<f4"), out)
-    if outliers:
-        positions = data[positions_at:values_at].view("<u4")
+def _put_outliers(data: ByteArray, place: Place, out: FloatArray) -> None:
+    if place.positions < place.values:
+        positions = data[place.positions : place.values].view("<u4")
         _require_positions(positions, out.size)
-        out[positions] = data[values_at:codes_at].view("<f4")
-    return end
+        out[positions] = data[place.values : place.codes].view("<f4")
 
 
 def _require_positions(positions: NDArray[np.uint32], size: int) -> None:
@@ -131,7 +141,17 @@ class TableExpand:
         """Bytes of working arrays."""
         return self._scratch.nbytes
 
-    def __call__(self, codes: ByteArray, bits: int, table: FloatArray, out: FloatArray) -> None:
+    def __call__(
+        self, data: ByteArray, bits: int, places: Sequence[Place], out: Sequence[FloatArray]
+    ) -> None:
+        """Write table[code i] to item i of each of the six flat, contiguous matrices."""
+        for place, matrix in zip(places, out, strict=True):
+            table = data[place.table : place.positions].view("<f4")
+            self.expand_stream(data[place.codes : place.end], bits, table, matrix)
+
+    def expand_stream(
+        self, codes: ByteArray, bits: int, table: FloatArray, out: FloatArray
+    ) -> None:
         """Write table[code i] to out[i] for every i of the flat, contiguous `out`."""
         patterns = out.size // CODES_PER_PATTERN
         whole = patterns * CODES_PER_PATTERN

@@ -66,7 +66,7 @@ def test_both_ways_of_looking_up_equal_the_slow_one(bits: int, data: st.DataObje
     table = normals(np.random.default_rng(0), 0, 1, (2**bits,))
     stream = bit_stream(codes, bits)
     out = np.empty(len(codes), dtype=np.float32)
-    TableExpand()(np.frombuffer(stream, dtype=np.uint8), bits, table, out)
+    TableExpand().expand_stream(np.frombuffer(stream, dtype=np.uint8), bits, table, out)
     assert out.tolist() == slow_look_up(stream, bits, table, len(codes))
 
 
