@@ -12,7 +12,7 @@ WAITING = (3, 4)
 """Columns of `cpu` that are no work: idle, and idle with I/O pending."""
 
 QUIET_CORES = 0.25
-SAMPLE_S = 5.0
+"""What others may take of a machine that counts as quiet."""
 
 
 class Usage(NamedTuple):
@@ -40,14 +40,3 @@ class Usage(NamedTuple):
         """Cores that other programs kept busy since then, on average."""
         others_s = (self.total_s - before.total_s) - (self.own_s - before.own_s)
         return max(0.0, others_s / (self.clock_s - before.clock_s))
-
-
-def wait_until_quiet(patience_s: float) -> None:
-    """Wait until other programs take less than QUIET_CORES, but no longer than this."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        before = Usage.now()
-        time.sleep(SAMPLE_S)
-        after = Usage.now()
-        if before is None or after is None or after.others_since(before) < QUIET_CORES:
-            return

@@ -3,6 +3,7 @@
 The example model's store is built in a work folder, or found there. For each bandwidth the paced
 flash and this machine are measured and plans are made for the profile; then profile and plans are
 measured in turns, round after round, so that what slows the machine for a while slows all alike.
+Rounds in which other programs were at work are repeated as long as --patience allows.
 """
 
 from __future__ import annotations
@@ -21,28 +22,35 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from benchmarks.machine_load import Usage, wait_until_quiet
-from benchmarks.validation_report import described_machine, tables, with_results
-from benchmarks.validation_runs import ComparedPlan, validate_at
+from benchmarks.validation_report import described_machine, reasons, tables, with_results
+from benchmarks.validation_runs import Effort, validate_at
 from planner_api.demo.material import example_store
 from shard_runtime.__main__ import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
+    from benchmarks.validation_compare import ComparedPlan
+    from benchmarks.validation_runs import ValidatedBandwidth
+
 WORK = Path(__file__).parent / ".work"
 BANDWIDTHS_MB_S = (25, 50, 100)
-ROUNDS = 9
+ROUNDS = 15
 LARGEST_MEDIAN = 0.03
 LARGEST_WORST = 0.08
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Validation:
-    """All plans at all bandwidths; `others_cores`: what other programs took of the machine."""
+    """All plans at all bandwidths, each from so many rounds.
+
+    `repeated`: rounds beyond them, run because others were at work. `others_cores`: what other
+    programs took of the machine in the rounds that count.
+    """
 
     plans: tuple[ComparedPlan, ...]
     rounds: int
+    repeated: int
     others_cores: float | None
 
     @property
@@ -67,15 +75,20 @@ class Validation:
 def main(arguments: Sequence[str]) -> None:
     """Validate, print the tables; with --check exit 1 if the figures fall short."""
     chosen = _parser().parse_args(arguments)
-    validation = validate(
-        chosen.work, chosen.bandwidth, rounds=chosen.rounds, patience_s=chosen.patience
+    effort = Effort(
+        rounds=chosen.rounds, patience_s=chosen.patience / max(1, len(chosen.bandwidth))
     )
+    validation = validate(chosen.work, chosen.bandwidth, effort)
     console = Console()
     for table in tables(validation.plans):
         console.print(table)
     shortfalls = list(validation.shortfalls())
-    console.print(described_machine(validation.others_cores, validation.rounds), highlight=False)
-    console.print("\n".join(shortfalls) or "the figures are as they should be", highlight=False)
+    for line in (
+        described_machine(validation),
+        *reasons(validation),
+        *(shortfalls or ["the figures are as they should be"]),
+    ):
+        console.print(line, highlight=False)
     if chosen.json:
         chosen.json.write_text(json.dumps(asdict(validation), indent=2) + "\n")
     if chosen.markdown:
@@ -85,20 +98,20 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(1)
 
 
-def validate(
-    work: Path, bandwidths_mb_s: Sequence[int], *, rounds: int, patience_s: float
-) -> Validation:
+def validate(work: Path, bandwidths_mb_s: Sequence[int], effort: Effort) -> Validation:
     """Everything at every bandwidth, each in a fresh process."""
     store = example_store(work / "store").folder
-    plans: list[ComparedPlan] = []
-    before = Usage.now()
+    parts: list[ValidatedBandwidth] = []
     for bandwidth in bandwidths_mb_s:
-        wait_until_quiet(patience_s)
         with _one_blas_thread(), _one_process() as process:
-            plans += process.submit(validate_at, store, bandwidth, rounds).result()
-    after = Usage.now()
-    others = after.others_since(before) if before and after else None
-    return Validation(plans=tuple(plans), rounds=rounds, others_cores=others)
+            parts.append(process.submit(validate_at, store, bandwidth, effort).result())
+    loads = [part.others_cores for part in parts if part.others_cores is not None]
+    return Validation(
+        plans=tuple(plan for part in parts for plan in part.plans),
+        rounds=effort.rounds,
+        repeated=sum(part.rounds_run - effort.rounds for part in parts),
+        others_cores=statistics.fmean(loads) if loads else None,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,7 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the store")
     parser.add_argument("--bandwidth", type=int, nargs="+", default=BANDWIDTHS_MB_S, metavar="MB/s")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each plan")
-    parser.add_argument("--patience", type=float, default=0.0, help="seconds to wait for quiet")
+    parser.add_argument(
+        "--patience", type=float, default=120.0, help="seconds to repeat rounds for"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="put the tables in there")
     parser.add_argument("--check", action="store_true", help="fail if the figures fall short")

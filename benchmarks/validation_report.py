@@ -16,14 +16,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchmarks.validate import Validation
-    from benchmarks.validation_runs import Compared, ComparedPlan
+    from benchmarks.validation_compare import Compared, ComparedPlan
 
 BEGIN = "<!-- figures: written by `python -m benchmarks validate --markdown` -->\n"
 END = "<!-- end of the figures -->\n"
 BUSY = " (a busy machine: errors are then mostly those of its compute)"
 MICROSECONDS_PER_MS = 1000
-PLAN_HEADS = ("plan", "simulated ms", "measured ms", "error", "spread", "work error", "stall order")
-LAYER_HEADS = ("plan", "end of each layer: error", "stall of each layer, ms: simulated / measured")
+MOST_REASONS = 10
+PART_NAMES = ("waits", "decoding", "layers", "fixed")
+PLAN_HEADS = (
+    "plan",
+    "simulated ms",
+    "measured ms",
+    "error",
+    "spread",
+    "of waits, decoding, layers, fixed: ms",
+    "stall order",
+)
+LAYER_HEADS = (
+    "plan",
+    "end of each layer: error (spread)",
+    "stall of each layer, ms: simulated / measured",
+)
 LEFT = {"plan", *LAYER_HEADS}
 
 
@@ -44,14 +58,44 @@ def tables(plans: Sequence[ComparedPlan]) -> Iterable[Table]:
             yield table
 
 
-def described_machine(others_cores: float | None, rounds: int) -> str:
+def described_machine(validation: Validation) -> str:
     """Where and how it was measured."""
-    others = "an unknown part" if others_cores is None else f"{others_cores:.2f}"
+    load = validation.others_cores
+    others = "an unknown part" if load is None else f"{load:.2f}"
+    repeated = f", {validation.repeated} repeated" if validation.repeated else ""
     return (
         f"shardstream {__version__}, {platform.machine()}, {os.cpu_count()} cores, of which other "
-        f"programs took {others}; medians of {rounds} rounds"
-        + (BUSY if others_cores is not None and others_cores > QUIET_CORES else "")
+        f"programs took {others}; medians of {validation.rounds} rounds a bandwidth{repeated}"
+        + (BUSY if load is not None and load > QUIET_CORES else "")
     )
+
+
+def reasons(validation: Validation) -> list[str]:
+    """The plans whose error is larger than their spread, the worst first, and why it is."""
+    wrong = [p for p in validation.plans if abs(p.latency.error) > p.latency.spread]
+    return [_reason(p) for p in sorted(wrong, key=lambda p: -abs(p.latency.error))[:MOST_REASONS]]
+
+
+def _reason(plan: ComparedPlan) -> str:
+    latency, parts = plan.latency, plan.parts
+    late = [(name, getattr(parts, name).late_us) for name in PART_NAMES]
+    changes = ", ".join(f"{name} {_signed_ms(us)}" for name, us in late)
+    return (
+        f"{plan.name} at {plan.bandwidth_mb_s} MB/s, {latency.error:+.1%} where runs spread "
+        f"{latency.spread:.1%}: {changes} ms; {_why(plan)}"
+    )
+
+
+def _why(plan: ComparedPlan) -> str:
+    """In words, by what decides the latency."""
+    if not plan.waits:
+        slower = plan.latency.late_us > 0
+        return f"nothing waits, and computing was {'slower' if slower else 'faster'} than profiled"
+    if plan.read_ahead_layers == 0:
+        return "every layer is waited for: caches go cold, the reading thread has to be woken up"
+    if plan.layers[-1].stall.simulated_us > 0:
+        return "reads decide: only the last layer and the fixed part can differ from the profile"
+    return "reads decide the first layers, computing the last ones"
 
 
 def with_results(document: str, validation: Validation) -> str:
@@ -69,7 +113,7 @@ def _markdown(validation: Validation) -> str:
     right, differ = (sum(column) for column in zip(*orders, strict=True))
     parts = [
         "## Figures\n",
-        f"{described_machine(validation.others_cores, validation.rounds)}.\n",
+        f"{described_machine(validation)}.\n",
         *_markdown_table(
             ("plans", "median absolute error", "worst", "pairs of layers in order of stall"),
             [
@@ -82,6 +126,10 @@ def _markdown(validation: Validation) -> str:
             ],
         ),
     ]
+    explained = reasons(validation)
+    if explained:
+        parts.append("Errors larger than the spread of the runs, the worst first:\n")
+        parts.append("\n".join(f"- {line}" for line in explained) + "\n")
     for bandwidth, of_bandwidth in _by_bandwidth(validation.plans):
         parts.append(f"### {bandwidth} MB/s\n")
         parts += _markdown_table(PLAN_HEADS, map(_plan_row, of_bandwidth))
@@ -109,18 +157,22 @@ def _plan_row(plan: ComparedPlan) -> tuple[str, ...]:
         _ms(latency.measured_us),
         f"{latency.error:+.1%}",
         f"{latency.spread:.1%}",
-        f"{plan.work.error:+.1%}",
+        ", ".join(_signed_ms(getattr(plan.parts, name).late_us) for name in PART_NAMES),
         f"{right} of {differ}",
     )
 
 
 def _layer_row(plan: ComparedPlan) -> tuple[str, ...]:
-    ends = ", ".join(f"{layer.end.error:+.1%}" for layer in plan.layers)
+    ends = ", ".join(f"{y.end.error:+.1%} ({y.end.spread:.1%})" for y in plan.layers)
     return plan.name, ends, ", ".join(_stall(layer.stall) for layer in plan.layers)
 
 
 def _stall(stall: Compared) -> str:
     return f"{_ms(stall.simulated_us)} / {_ms(stall.measured_us)}"
+
+
+def _signed_ms(us: int) -> str:
+    return f"{us / MICROSECONDS_PER_MS:+.1f}"
 
 
 def _ms(us: int) -> str:

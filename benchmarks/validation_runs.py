@@ -7,95 +7,79 @@ does: the reads have their own thread, and one compute thread is what a profile 
 from __future__ import annotations
 
 import datetime as dt
-import math
 import statistics
 import sys
+import time
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
+from benchmarks.machine_load import QUIET_CORES, Usage
 from benchmarks.validation_cases import SEQUENCE_LENGTH, plans_of
+from benchmarks.validation_compare import compare
 from shard_runtime.engine import load_engine
 from shard_runtime.execution import Machine
 from shard_runtime.executor import PlanRunner
-from shard_runtime.measure import MeasureOptions, measure
+from shard_runtime.measure import (
+    MeasureOptions,
+    choose_configurations,
+    measure,
+    observe_round,
+    to_profile,
+)
 from shard_runtime.reader import PacedReader, open_reader
 from shard_runtime.store import ShardStore
 from shard_runtime.tokens import pad_tokens
-from simulator import simulate
 from simulator.calibration import moved_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from plan_contracts import DeviceProfile, ModelManifest, Plan, Span
+    from benchmarks.validation_compare import ComparedPlan
     from shard_runtime.execution import Run
+    from shard_runtime.measure import Observation
 
-BYTES_PER_KIB = 1024
 BYTES_PER_MB = 1_000_000
 REQUEST_OVERHEAD_US = 100
 TOKEN = 101
-STALL_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Compared:
-    """A time as simulated, and the median and interquartile range of the measured ones, in us."""
+class Round:
+    """Every configuration of a profile and every plan, run once.
 
-    simulated_us: int
-    measured_us: int
-    spread_us: int
-
-    @property
-    def error(self) -> float:
-        """Measured minus simulated, as a share of the simulated time."""
-        return (self.measured_us - self.simulated_us) / self.simulated_us
-
-    @property
-    def spread(self) -> float:
-        """The interquartile range, as a share of the median."""
-        return self.spread_us / self.measured_us
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ComparedLayer:
-    """When a layer's compute ends, and how long it was waited for."""
-
-    end: Compared
-    stall: Compared
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ComparedPlan:
-    """One plan: what it is, and its latency and parts simulated and measured.
-
-    `work`: what the compute thread does: decoding, layers, embeddings and head.
+    `others_cores`: what other programs took of the machine meanwhile, None if unknown.
     """
 
-    bandwidth_mb_s: int
-    name: str
-    latency: Compared
-    work: Compared
-    layers: tuple[ComparedLayer, ...]
+    observed: list[Observation]
+    runs: list[Run]
+    seconds: float
+    others_cores: float | None
 
-    def stall_order(self) -> tuple[int, int]:
-        """Pairs of layers of which the right one stalls longer, and all pairs that differ.
-
-        Layers differ if their simulated stalls do, by more than what repeated runs do and by
-        more than STALL_TOLERANCE of the latency.
-        """
-        least_us = STALL_TOLERANCE * self.latency.simulated_us
-        right = differ = 0
-        for one, other in combinations([layer.stall for layer in self.layers], 2):
-            simulated_us = one.simulated_us - other.simulated_us
-            if abs(simulated_us) > max(least_us, one.spread_us, other.spread_us):
-                differ += 1
-                right += simulated_us * (one.measured_us - other.measured_us) > 0
-        return right, differ
+    @property
+    def load(self) -> float:
+        """Cores that others took, as far as is known."""
+        return self.others_cores or 0.0
 
 
-def validate_at(store_folder: Path, bandwidth_mb_s: int, rounds: int) -> tuple[ComparedPlan, ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValidatedBandwidth:
+    """Every plan at one bandwidth, from the `rounds` that were kept of all that were run."""
+
+    plans: tuple[ComparedPlan, ...]
+    rounds_run: int
+    others_cores: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effort:
+    """How many rounds to keep, and for how long to repeat those that others disturbed."""
+
+    rounds: int
+    patience_s: float
+
+
+def validate_at(store_folder: Path, bandwidth_mb_s: int, effort: Effort) -> ValidatedBandwidth:
     """Profile, plan, run, and compare; prints what it is doing.
 
     In each round the profile is measured and then every plan runs once; what is compared in the
@@ -106,99 +90,69 @@ def validate_at(store_folder: Path, bandwidth_mb_s: int, rounds: int) -> tuple[C
     paced = PacedReader(reader, bandwidth_mb_s * BYTES_PER_MB, REQUEST_OVERHEAD_US)
     machine = Machine(store=store, engine=load_engine("auto", store), reader=paced)
     tokens = pad_tokens([TOKEN] * SEQUENCE_LENGTH, SEQUENCE_LENGTH)
-    _say(f"{bandwidth_mb_s} MB/s: a first profile, and plans for it")
+    configurations = choose_configurations(store.manifest, [SEQUENCE_LENGTH])
     options = _measure_options(bandwidth_mb_s)
+    _say(f"{bandwidth_mb_s} MB/s: a first profile, and plans for it")
     first = measure(machine, options)
     runners = [PlanRunner(p, machine, device=first) for p in plans_of(first, store.manifest)]
-    profiles: list[DeviceProfile] = []
-    runs: list[list[Run]] = [[] for _ in runners]
-    for number in range(1, rounds + 1):
-        _say(f"{bandwidth_mb_s} MB/s: round {number} of {rounds}")
-        profiles.append(measure(machine, options))
-        for runner, of_plan in zip(runners, runs, strict=True):
-            of_plan.append(runner.run(tokens))
+
+    def run_round() -> Round:
+        before, start = Usage.now(), time.monotonic()
+        observed = observe_round(configurations, machine, cold=False)
+        runs = [runner.run(tokens) for runner in runners]
+        after = Usage.now()
+        others = after.others_since(before) if before and after else None
+        seconds = time.monotonic() - start
+        _say(f"{bandwidth_mb_s} MB/s: a round of {seconds:.1f} s, others took {others or 0:.2f}")
+        return Round(observed=observed, runs=runs, seconds=seconds, others_cores=others)
+
+    run_round()
+    rounds = rounds_until_quiet(run_round, effort)
     paced.close()
-    device = median_profile(profiles)
-    return tuple(
-        compare(bandwidth_mb_s, moved_to(runner.plan, device), device, store.manifest, of_plan)
-        for runner, of_plan in zip(runners, runs, strict=True)
+    kept = quietest(rounds, effort.rounds)
+    device = to_profile(store.manifest, [r.observed for r in kept], options)
+    return ValidatedBandwidth(
+        plans=tuple(
+            compare(
+                bandwidth_mb_s,
+                moved_to(runner.plan, device),
+                device,
+                store.manifest,
+                [r.runs[index] for r in kept],
+            )
+            for index, runner in enumerate(runners)
+        ),
+        rounds_run=len(rounds),
+        others_cores=mean_load(kept),
     )
 
 
-def median_profile(profiles: Sequence[DeviceProfile]) -> DeviceProfile:
-    """The first profile with the median of every number that all measured, rounded up."""
-    computes = [profile.compute[0] for profile in profiles]
-    compute = computes[0].model_copy(
-        update={
-            "layer_us": _median_table([entry.layer_us for entry in computes]),
-            "shard_decode_us": _median_table([entry.shard_decode_us for entry in computes]),
-            "fixed_us": math.ceil(statistics.median(entry.fixed_us for entry in computes)),
-        }
-    )
-    storages = [profile.storage for profile in profiles]
-    storage = storages[0].model_copy(
-        update={
-            name: math.ceil(statistics.median(getattr(storage, name) for storage in storages))
-            for name in ("bandwidth_bytes_per_s", "request_overhead_us")
-        }
-    )
-    return profiles[0].model_copy(update={"storage": storage, "compute": (compute,)})
+def rounds_until_quiet(run_round: Callable[[], Round], effort: Effort) -> list[Round]:
+    """As many rounds as are wanted without others at work, or with them if patience ends.
 
-
-def _median_table(tables: Sequence[dict[int, int]]) -> dict[int, int]:
-    return {key: math.ceil(statistics.median(t[key] for t in tables)) for key in tables[0]}
-
-
-def compare(
-    bandwidth_mb_s: int,
-    plan: Plan,
-    device: DeviceProfile,
-    model: ModelManifest,
-    runs: Sequence[Run],
-) -> ComparedPlan:
-    """A plan's runs beside its simulation."""
-    report = simulate(plan, device, model)
-    layers: list[ComparedLayer] = []
-    for step in report.layers:
-        stalls = [s.end_us - s.start_us for s in report.stalls if s.layer == step.layer]
-        ends = [_end_us(run.spans, step.layer) for run in runs]
-        waits = [_sum_us(run.spans, "stall", step.layer) for run in runs]
-        layers.append(
-            ComparedLayer(end=compared(step.end_us, ends), stall=compared(sum(stalls), waits))
-        )
-    work = [_sum_us(run.spans, "decode") + _sum_us(run.spans, "compute") for run in runs]
-    return ComparedPlan(
-        bandwidth_mb_s=bandwidth_mb_s,
-        name=name_of(plan),
-        latency=compared(report.latency_us, [run.latency_us for run in runs]),
-        work=compared(report.compute_busy_us, work),
-        layers=tuple(layers),
-    )
-
-
-def compared(simulated_us: int, measured_us: Sequence[int]) -> Compared:
-    """The median and interquartile range of the measured times, beside the simulated one."""
-    low, middle, high = statistics.quantiles(measured_us, n=4, method="inclusive")
-    return Compared(
-        simulated_us=simulated_us, measured_us=round(middle), spread_us=round(high - low)
-    )
-
-
-def name_of(plan: Plan) -> str:
-    """What a plan is, in a few words: `6x12 2-6b +256K r1`.
-
-    Depth x width, bitwidths, KiB preloaded, layers of read-ahead if limited.
+    Patience is what rounds may take beyond the wanted number.
     """
-    bits = sorted({shard.bits for layer in plan.layers for shard in layer.shards})
-    preloaded = sum(read.bytes for read in plan.preload_reads) // BYTES_PER_KIB
-    ahead = plan.target.read_ahead_layers
-    parts = [
-        f"{plan.depth}x{plan.width}",
-        f"{bits[0]}b" if len(bits) == 1 else f"{bits[0]}-{bits[-1]}b",
-        f"+{preloaded}K" if preloaded else "",
-        "" if ahead is None else f"r{ahead}",
-    ]
-    return " ".join(part for part in parts if part)
+    rounds = [run_round() for _ in range(effort.rounds)]
+    while _quiet_rounds(rounds) < effort.rounds and (
+        sum(r.seconds for r in rounds[effort.rounds :]) < effort.patience_s
+    ):
+        rounds.append(run_round())
+    return rounds
+
+
+def quietest(rounds: Sequence[Round], count: int) -> list[Round]:
+    """The rounds that others disturbed the least."""
+    return sorted(rounds, key=lambda r: r.load)[:count]
+
+
+def mean_load(rounds: Sequence[Round]) -> float | None:
+    """Cores that others took in these rounds; None if that is unknown."""
+    loads = [r.others_cores for r in rounds if r.others_cores is not None]
+    return statistics.fmean(loads) if loads else None
+
+
+def _quiet_rounds(rounds: Sequence[Round]) -> int:
+    return sum(r.load < QUIET_CORES for r in rounds)
 
 
 def _measure_options(bandwidth_mb_s: int) -> MeasureOptions:
@@ -208,21 +162,8 @@ def _measure_options(bandwidth_mb_s: int) -> MeasureOptions:
         description=f"paced at {bandwidth_mb_s} MB/s + {REQUEST_OVERHEAD_US} us a read",
         source="python -m benchmarks validate",
         date=dt.datetime.now(dt.UTC).date(),
-        rounds=1,
+        rounds=2,
     )
-
-
-def _sum_us(spans: Iterable[Span], kind: str, layer: int | None = None) -> int:
-    return sum(
-        span.end_us - span.start_us
-        for span in spans
-        if span.kind == kind and layer in {None, span.layer}
-    )
-
-
-def _end_us(spans: Iterable[Span], layer: int) -> int:
-    """When the layer's compute ends; embeddings and head are compute spans without slices."""
-    return max(s.end_us for s in spans if s.kind == "compute" and s.layer == layer and s.slices)
 
 
 def _say(line: str) -> None:

@@ -9,25 +9,35 @@ import pytest
 from benchmarks.machine_load import Usage
 from benchmarks.validate import Validation
 from benchmarks.validation_cases import CASES, plans_of
-from benchmarks.validation_report import BEGIN, END, described_machine, with_results
-from benchmarks.validation_runs import (
+from benchmarks.validation_compare import (
     Compared,
     ComparedLayer,
     ComparedPlan,
+    Parts,
     compare,
     compared,
-    median_profile,
     name_of,
 )
-from builders import device, device_json, e2_json
+from benchmarks.validation_report import BEGIN, END, described_machine, reasons, with_results
+from benchmarks.validation_runs import Effort, Round, quietest, rounds_until_quiet
+from builders import e2_json
 from device_profiles import catalog
-from plan_contracts import DeviceProfile, Geometry, ModelManifest
+from plan_contracts import Geometry, ModelManifest
 from plans import made
 from shard_runtime.execution import Run
 from simulator import simulate, to_trace
 
 EXACT = Compared(simulated_us=100_000, measured_us=100_000, spread_us=500)
-PLAN = ComparedPlan(bandwidth_mb_s=25, name="6x12 2b", latency=EXACT, work=EXACT, layers=())
+NOTHING = Compared(simulated_us=0, measured_us=0, spread_us=0)
+PARTS = Parts(waits=NOTHING, decoding=NOTHING, layers=EXACT, fixed=NOTHING)
+PLAN = ComparedPlan(
+    bandwidth_mb_s=25,
+    name="6x12 2b",
+    read_ahead_layers=None,
+    latency=EXACT,
+    parts=PARTS,
+    layers=(),
+)
 E2 = made(e2_json(), [[6, 3], [6, 4]], {(0, 0)})
 
 
@@ -43,11 +53,12 @@ def with_stalls(*stalls: tuple[int, int], spread_us: int = 0) -> ComparedPlan:
 
 
 def with_error(error: float) -> ComparedPlan:
-    return replace(PLAN, latency=replace(EXACT, measured_us=round(100_000 * (1 + error))))
+    wrong = replace(EXACT, measured_us=round(100_000 * (1 + error)))
+    return replace(PLAN, latency=wrong, parts=replace(PARTS, layers=wrong))
 
 
 def validated(*plans: ComparedPlan, others_cores: float | None = 0.0) -> Validation:
-    return Validation(plans=plans, rounds=9, others_cores=others_cores)
+    return Validation(plans=plans, rounds=9, repeated=2, others_cores=others_cores)
 
 
 def run_as_simulated(slower_us: int) -> Run:
@@ -88,7 +99,9 @@ def test_runs_are_compared_with_their_own_simulation() -> None:
     assert (found.latency.simulated_us, found.latency.measured_us) == (253, 263)
     assert [layer.end.measured_us for layer in found.layers] == [153, 263]
     assert [layer.stall.simulated_us for layer in found.layers] == [35, 2]
-    assert found.work.error == 0
+    parts = found.parts
+    assert (parts.waits.simulated_us, parts.waits.measured_us) == (37, 37)
+    assert (parts.decoding.late_us, parts.layers.late_us, parts.fixed.late_us) == (0, 0, 0)
 
 
 def test_a_plan_is_named_by_what_is_in_it() -> None:
@@ -131,19 +144,73 @@ def test_a_wrong_order_of_stalls_names_the_plan() -> None:
 
 @pytest.mark.parametrize(("others_cores", "busy"), [(0.1, False), (1.79, True), (None, False)])
 def test_a_busy_machine_is_said_to_be_one(others_cores: float | None, *, busy: bool) -> None:
-    assert ("busy" in described_machine(others_cores, 9)) == busy
+    described = described_machine(validated(PLAN, others_cores=others_cores))
+    assert ("busy" in described) == busy
+    assert "medians of 9 rounds a bandwidth, 2 repeated" in described
 
 
-def test_every_number_of_a_profile_is_a_median_of_its_own() -> None:
-    def measured(bandwidth: int, layer_us: int) -> DeviceProfile:
-        return device(
-            device_json(layer_us={1: layer_us}, decode_us={2: layer_us // 10}, bandwidth=bandwidth)
-        )
+def test_an_error_within_the_spread_needs_no_reason() -> None:
+    assert reasons(validated(PLAN, with_error(0.004))) == []
 
-    middle = median_profile([measured(10, 300), measured(30, 100), measured(20, 200)])
-    assert middle.storage.bandwidth_bytes_per_s == 20
-    assert middle.compute[0].layer_us == {1: 200}
-    assert middle.compute[0].shard_decode_us == {2: 20}
+
+def test_larger_errors_are_explained_the_worst_first() -> None:
+    first, second = reasons(validated(with_error(0.04), with_error(-0.06)))
+    assert first == (
+        "6x12 2b at 25 MB/s, -6.0% where runs spread 0.5%: waits +0.0, decoding +0.0, "
+        "layers -6.0, fixed +0.0 ms; nothing waits, and computing was faster than profiled"
+    )
+    assert "computing was slower" in second
+
+
+@pytest.mark.parametrize(
+    ("read_ahead", "last_us", "why"),
+    [
+        (0, 9, "every layer is waited for"),
+        (1, 9, "reads decide: only the last"),
+        (None, 0, "reads decide the first layers"),
+    ],
+)
+def test_the_reason_is_what_decides_the_latency(
+    read_ahead: int | None, last_us: int, why: str
+) -> None:
+    waited = with_stalls((9, 9), (last_us, last_us))
+    plan = replace(
+        waited,
+        read_ahead_layers=read_ahead,
+        latency=with_error(0.04).latency,
+        parts=replace(PARTS, waits=EXACT),
+    )
+    assert why in reasons(validated(plan))[0]
+
+
+def rounds_of(*loads: float | None) -> list[Round]:
+    return [Round(observed=[], runs=[], seconds=10.0, others_cores=load) for load in loads]
+
+
+def rounds_run(effort: Effort, *loads: float | None) -> int:
+    coming = iter(rounds_of(*loads))
+    return len(rounds_until_quiet(lambda: next(coming), effort))
+
+
+def test_quiet_rounds_are_not_repeated() -> None:
+    assert rounds_run(Effort(rounds=3, patience_s=99), 0.1, 0.0, 0.2, 0.0) == 3
+
+
+def test_disturbed_rounds_are_repeated_until_enough_were_quiet() -> None:
+    assert rounds_run(Effort(rounds=2, patience_s=99), 0.1, 1.0, 1.0, 0.1, 0.1) == 4
+
+
+def test_rounds_are_not_repeated_beyond_the_patience() -> None:
+    assert rounds_run(Effort(rounds=2, patience_s=15), *[1.0] * 9) == 4
+
+
+def test_without_counters_no_round_counts_as_disturbed() -> None:
+    assert rounds_run(Effort(rounds=2, patience_s=99), None, None, None) == 2
+
+
+def test_the_rounds_that_others_disturbed_least_are_kept() -> None:
+    kept = quietest(rounds_of(0.5, 0.0, 1.0, 0.2), 2)
+    assert [r.others_cores for r in kept] == [0.0, 0.2]
 
 
 def test_work_of_others_is_all_work_but_our_own() -> None:
@@ -158,7 +225,8 @@ def test_figures_replace_those_between_the_marks() -> None:
     assert written.startswith("# Words\n")
     assert written.endswith("More words.\n")
     assert "old" not in written
-    assert "| 6x12 2b | 100.0 | 100.0 | +0.0% | 0.5% | +0.0% | 0 of 0 |" in written
+    row = "| 6x12 2b | 100.0 | 100.0 | +0.0% | 0.5% | +0.0, +0.0, +0.0, +0.0 | 0 of 0 |"
+    assert row in written
 
 
 def test_writing_the_same_figures_again_changes_nothing() -> None:
