@@ -1,0 +1,50 @@
+"""What training needs to go on after an interruption, kept in one file (torch)."""
+
+# torch is an extra: where types are checked it is absent, and all it gives is unknown.
+# pyright: basic, reportMissingImports=false
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+Stage = Literal["plain", "elastic"]
+
+
+@dataclass(kw_only=True)
+class TrainingState:
+    """Where training stands: `step` batches of `stage` are done.
+
+    `run` is the digest of all that decides the result.
+    """
+
+    run: str
+    weights: dict[str, Tensor]
+    stage: Stage = "plain"
+    step: int = 0
+    optimiser: dict[str, Any] = field(default_factory=dict[str, "Any"])
+
+    def save(self, path: Path) -> None:
+        """Replace the file in one go."""
+        beside = path.with_name(f".{path.name}.part")
+        with beside.open("wb") as file:
+            torch.save(self.__dict__, file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+    @classmethod
+    def load(cls, path: Path, run: str) -> TrainingState | None:
+        """The state of this very run; None where there is none, or that of another run."""
+        if not path.is_file():
+            return None
+        fields = torch.load(path, weights_only=True)
+        return cls(**fields) if fields["run"] == run else None
