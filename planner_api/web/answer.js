@@ -23,7 +23,7 @@ export function showAnswer(answer, table, apply) {
   setText(byId("status"), statusText(response, final));
   showElapsed(elapsed, final);
   if (response.plan) showPlan(response, table);
-  else showNoPlan(response);
+  else showNoPlan();
   showHeadline(response);
   showRemedies(response.infeasibility, apply);
 }

@@ -16,7 +16,7 @@ import { Explorer } from "./explore.js";
 import { usedEntry } from "./limits.js";
 import { MeasuredRuns } from "./measured.js";
 import { Pictures } from "./pictures.js";
-import { toRequest, toWhatIf, withRule } from "./scenario.js";
+import { DEFAULTS, toRequest, toWhatIf, withRule } from "./scenario.js";
 import { measurePaint } from "./timing.js";
 import { TryIt } from "./tryit.js";
 import { Uploads } from "./uploads.js";
@@ -35,8 +35,10 @@ let answer = null;
 /** @type {number | undefined} */
 let settling;
 
-const controls = new Controls(change);
-controls.onFree = (layer, slice) => pin(layer, slice, { pin: null, forbidden: false });
+const controls = new Controls({
+  onChange: change,
+  onFree: (layer, slice) => pin(layer, slice, { pin: null, forbidden: false }),
+});
 const connection = new Connection(start);
 const explorer = new Explorer({ onEvent: showEvent, onError: showError });
 const pictures = new Pictures({ onRule: pin });
@@ -52,12 +54,15 @@ function change(changes, { settled, since = performance.now() }) {
   const renamed = "device" in changes || "model" in changes || "importance" in changes;
   if ("model" in changes) changes = { ...changes, ...forModel(changes.model) };
   scenario = { ...scenario, ...changes };
-  if (renamed) return open(scenario);
-  if (settled) {
-    writeAddress(scenario, compare.other);
-    controls.show(scenario, lists, documents);
-  }
-  if (!settled || !sameAsAsked()) ask(since);
+  if (renamed) open(scenario);
+  else if (settled) settleOn(since);
+  else ask(since);
+}
+
+function settleOn(since) {
+  writeAddress(scenario, compare.other);
+  controls.show(scenario, lists, documents);
+  if (!sameAsAsked()) ask(since);
 }
 
 /** What another model changes beside its name. */
@@ -178,9 +183,7 @@ async function start() {
 
 /** A scenario without documents, for an empty page. */
 function bare() {
-  return { ...readAddress().given, latencyUs: 0, preloadBytes: 0, memoryBytes: null, quantile: null,
-    readAheadLayers: null, bandwidthFactor: 1, computeFactor: 1, pins: [], forbids: [],
-    device: "", model: "", importance: "", policy: "optimal" };
+  return { ...DEFAULTS, device: "", model: "", importance: "", latencyUs: 0, preloadBytes: 0 };
 }
 
 /** @param {string[]} mistakes of the address */

@@ -61,7 +61,7 @@ export class Charts {
     }];
     const peak = response.plan?.predicted.peak_memory_bytes;
     return plot(byId("memory-chart"), [trace], {
-      x: "ms from the first read", y: "MiB held", shapes: limit, xRange: [0, axisEndUs / MS],
+      x: "ms from the first read", y: "MiB held", zeroed: true, shapes: limit, xRange: [0, axisEndUs / MS],
       margin: { l: LEFT, r: RIGHT, t: 10 },
       label: peak === undefined ? "Memory over time: no plan" : `Memory over time, at most ${size(peak)}`,
     });
@@ -71,6 +71,7 @@ export class Charts {
     const { answer: { latencies_us: histogram, response }, scenario } = this.current;
     const { counts, edges_us: edges } = histogram ?? { counts: [], edges_us: [scenario.latencyUs] };
     const runs = counts.reduce((a, b) => a + b, 0);
+    /** @type {[number, number]} */
     const ends = [Math.min(edges[0], scenario.latencyUs), Math.max(edges.at(-1), scenario.latencyUs)];
     const least = (ends[1] - ends[0]) / 60;
     const trace = {
@@ -82,7 +83,7 @@ export class Charts {
     };
     const hit = response.simulation?.hit_probability;
     return plot(byId("latency-chart"), [trace], {
-      x: "latency, ms", y: "% of runs", xRange: widened(ends), ...deadlineMark(scenario.latencyUs / MS, `T ${time(scenario.latencyUs)}`),
+      x: "latency, ms", y: "% of runs", zeroed: true, xRange: widened(ends), ...deadlineMark(scenario.latencyUs / MS, `T ${time(scenario.latencyUs)}`),
       label: hit === undefined ? "Latency distribution: no plan"
         : `Latency distribution of ${runs} runs: ${percent(hit)} in time`,
     });
@@ -151,7 +152,7 @@ export class Charts {
   }
 }
 
-/** Ends of an axis in ms, a little beyond these in µs. */
+/** Ends of an axis in ms, a little beyond these in µs. @param {[number, number]} ends */
 function widened([low, high]) {
   const margin = Math.max(0.06 * (high - low), 0.001 * high);
   return [(low - margin) / MS, (high + margin) / MS];

@@ -1,6 +1,6 @@
 // Two scenarios side by side: A is kept, B is the one on screen; what differs is marked.
 
-import { shardKey, shardsOf } from "./bitwidths.js";
+import { shardsOf } from "./bitwidths.js";
 import { completed, fetchDocuments } from "./documents.js";
 import { byId, element, scrolling } from "./dom.js";
 import { Explorer } from "./explore.js";
@@ -123,7 +123,10 @@ const optional = (format) => (value) => (value === null || value === undefined ?
 const rules = (list) => (list.length ? list.map(({ layer, slice, bits }) =>
   `${layer}.${slice}${bits ? ` at ${bits} bit` : ""}`).join(", ") : "none");
 
-/** Every row: its name, how to read it from a side, how to write it; with a difference if a number. */
+/**
+ * Every row: its name, how to read it from a side, how to write it.
+ * @type {[string, (side: Side) => any, (value: any) => string][]}
+ */
 const ROWS = [
   ["device", ({ scenario }) => scenario.device, String],
   ["model", ({ scenario }) => scenario.model, String],

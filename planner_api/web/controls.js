@@ -22,9 +22,10 @@ const POLICY_TEXTS = {
  */
 
 export class Controls {
-  /** @param {OnChange} onChange */
-  constructor(onChange) {
+  /** @param {{onChange: OnChange, onFree: (layer: number, slice: number) => void}} handlers */
+  constructor({ onChange, onFree }) {
     this.onChange = onChange;
+    this.onFree = onFree;
     this.fields = { ...this.#documents(), ...this.#target(), ...this.#limits(), ...this.#whatIf() };
     byId("controls-documents").append(...this.#roots("device", "model", "importance", "entry"));
     byId("controls-target").append(...this.#roots("latencyUs", "preloadBytes"));
@@ -168,7 +169,7 @@ export class Controls {
     const chip = element("button", {
       type: "button", class: "chip", "aria-label": `free shard: layer ${layer}, slice ${slice}, ${what}`,
     }, `${words} ×`);
-    chip.addEventListener("click", () => this.onFree?.(layer, slice));
+    chip.addEventListener("click", () => this.onFree(layer, slice));
     return element("li", {}, chip);
   }
 

@@ -7,7 +7,8 @@
  */
 export async function* eventsOf(body) {
   let text = "";
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const decoder = /** @type {ReadableWritablePair<string, any>} */ (new TextDecoderStream());
+  const reader = body.pipeThrough(decoder).getReader();
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;

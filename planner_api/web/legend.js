@@ -10,6 +10,7 @@ export function legendOf(bitwidths) {
     ...bitwidths.map((bits) => entry(`step-${steps.get(bits)}`, `${bits} bit`)),
     entry("preloaded", "preloaded"),
     entry("pinned", "pinned"),
+    element("span", { class: "worth-entry" }, element("i", { class: "swatch worth" }), "importance"),
   ];
 }
 

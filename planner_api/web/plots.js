@@ -10,7 +10,7 @@ function plotly() {
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = SCRIPT;
-    script.onload = () => resolve(window.Plotly);
+    script.onload = () => resolve(/** @type {any} */ (window).Plotly);
     script.onerror = () => {
       loading = null;
       reject(new Error(`${SCRIPT} could not be loaded: the charts are left out`));
@@ -24,7 +24,7 @@ function plotly() {
  * Draw or redraw a chart.
  * @param {HTMLElement} box @param {object[]} traces
  * @param {{x: string, y: string, label: string, shapes?: object[], annotations?: object[],
- *   legend?: boolean, margin?: object, xRange?: number[], logX?: boolean}} options
+ *   legend?: boolean, margin?: object, xRange?: number[] | null, zeroed?: boolean}} options
  */
 export async function plot(box, traces, options) {
   const { react } = await plotly();
@@ -59,7 +59,7 @@ export function faint(rgb, opacity) {
   return rgb.replace("rgb(", "rgba(").replace(")", `, ${opacity})`);
 }
 
-function layoutOf({ x, y, shapes = [], annotations = [], legend = false, margin = {}, xRange }) {
+function layoutOf({ x, y, shapes = [], annotations = [], legend = false, margin = {}, xRange = null, zeroed = false }) {
   const soft = colour("soft");
   const axis = (title) => ({
     title: { text: title, font: { size: 12 }, standoff: 6 }, gridcolor: colour("line"),
@@ -71,7 +71,7 @@ function layoutOf({ x, y, shapes = [], annotations = [], legend = false, margin 
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: soft },
     xaxis: { ...axis(x), ...(xRange ? { range: xRange } : {}) },
-    yaxis: { ...axis(y), nticks: 6 },
+    yaxis: { ...axis(y), nticks: 6, rangemode: zeroed ? "tozero" : "normal" },
     shapes,
     annotations,
     showlegend: legend,

@@ -56,7 +56,10 @@ const shardRules = {
   rule: "shards such as 3.5b6p_4.1 (layer 3, slice 5 at 6 bit, preloaded; layer 4, slice 1)",
 };
 
-/** How each part of a scenario stands in the address: its name there, and how it is read. */
+/**
+ * How each part of a scenario stands in the address: its name there, and how it is read.
+ * @type {Record<string, [string, {read: (text: string) => any, write: (value: any) => string, rule: string}]>}
+ */
 const PARTS = {
   device: ["device", name],
   model: ["model", name],
@@ -76,15 +79,15 @@ const PARTS = {
   sequenceLength: ["sequence_length", wholeNumber(1)],
 };
 
-/** @type {Partial<Scenario>} what the address leaves out */
+/** What the address leaves out. */
 export const DEFAULTS = {
-  memoryBytes: null,
-  readAheadLayers: null,
-  quantile: null,
+  memoryBytes: /** @type {number | null} */ (null),
+  readAheadLayers: /** @type {number | null} */ (null),
+  quantile: /** @type {number | null} */ (null),
   policy: "optimal",
-  bitwidths: null,
-  pins: [],
-  forbids: [],
+  bitwidths: /** @type {number[] | null} */ (null),
+  pins: /** @type {ShardRule[]} */ ([]),
+  forbids: /** @type {ShardRule[]} */ ([]),
   bandwidthFactor: 1,
   computeFactor: 1,
   computeTarget: "cpu",
