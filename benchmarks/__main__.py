@@ -1,7 +1,8 @@
 """`python -m benchmarks [NAME ...]`: run named cases, print a table for each, write JSON.
 
-`simulator` stands for every name that begins with `simulator-`. `validate` is a command of its
-own, with options of its own: it takes minutes, needs the example model, and a quiet machine.
+`simulator` stands for every name that begins with `simulator-`. `validate` and `accuracy` are
+commands of their own, with options of their own: they take minutes, and need a model; `validate`
+also a quiet machine, `accuracy` a labelled task.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from rich.table import Table
 
 from benchmarks.registry import BENCHMARKS, Benchmark, measured_by, rows_of, shortfalls_of
 from plan_contracts import __version__
+from shard_runtime.__main__ import compute_on_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +29,15 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 WIDTH_IN_FILES = 140
+COMMANDS = {"validate": "benchmarks.validate", "accuracy": "benchmarks.accuracy.command"}
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the named cases, all of them without a name."""
-    if arguments[:1] == ["validate"]:
-        validate = import_module("benchmarks.validate")
-        validate.main(arguments[1:])
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is not None:
+        compute_on_one_thread()  # before numpy is loaded
+        import_module(command).main(arguments[1:])
         return
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {sorted(BENCHMARKS)}")

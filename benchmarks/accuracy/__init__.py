@@ -1,0 +1,1 @@
+"""What plans are worth on a real task: quantisers, predictions, and planners side by side."""
