@@ -101,7 +101,7 @@ class Plan(Document):
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         found = [layer.layer for layer in self.layers]
-        if found != list(range(self.depth)):
+        if len(found) != self.depth or found != list(range(self.depth)):
             message = f"layers must be 0..{self.depth - 1} in order, got {found}"
             raise ValueError(message)
         for layer in self.layers:

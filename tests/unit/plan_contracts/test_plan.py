@@ -144,3 +144,7 @@ def test_a_read_stays_in_the_store(file: str) -> None:
     document = plan_json()
     document["reads"][0]["file"] = file
     assert "reads.0.file: String should match pattern" in refusal(document)
+
+
+def test_a_depth_beyond_all_layers_costs_nothing() -> None:
+    assert "layers must be 0..9007199254740990 in order" in refusal(plan_json(depth=2**53 - 1))
