@@ -1,7 +1,8 @@
 """Planning problems to measure the optimiser on: one measured, and any number like it.
 
-`data/` holds what `shardstream demo` measured for the example model on the machine of
-development: manifest, importance table and device profile. Problems of other sizes are generated
+`shardstream demo` measured the example model on the machine of development: manifest and importance
+table are part of the product (planner_api/example_models), the device profile lies in `data/`.
+Problems of other sizes are generated
 with the structure of those; all randomness comes from the seed:
 
 - gains: layer x slice, log-normal with the measured spread, later layers worth more; each
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import planner_api
 from plan_contracts import (
     Compute,
     DeviceProfile,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from plan_contracts.model import SliceSelection
 
 DATA = Path(__file__).parent / "data"
+MODEL = Path(planner_api.__file__).parent / "example_models" / "all-MiniLM-L6-v2"
 STI_LAYER_MS = {3: 35, 4: 44, 5: 52, 6: 58, 7: 65, 8: 70, 9: 75, 10: 83, 11: 87, 12: 95}
 """Milliseconds of a layer of width m of 12, without decode (STI, measured table)."""
 STI_DECODE_MS = 2
@@ -114,12 +117,12 @@ def generate(kind: Kind, seed: int) -> PlanInputs:
 
 @cache
 def _manifest() -> ModelManifest:
-    return ModelManifest.from_file(DATA / "manifest.json").sealed()
+    return ModelManifest.from_file(MODEL / "manifest.json").sealed()
 
 
 @cache
 def _table() -> ImportanceTable:
-    return ImportanceTable.from_file(DATA / "importance.json")
+    return ImportanceTable.from_file(MODEL / "importance.json")
 
 
 @cache

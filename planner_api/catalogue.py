@@ -1,11 +1,26 @@
-"""The devices of the catalogue as the service keeps documents."""
+"""What the service knows from the start: the devices of the catalogue, and example models."""
 
 from __future__ import annotations
 
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
 from device_profiles import catalog
-from planner_api.services.documents import ShippedDocuments
+from plan_contracts import ImportanceTable, ModelManifest
+from planner_api.services.documents import AnyDocument, ShippedDocuments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
-def shipped_documents() -> ShippedDocuments:
-    """Every device of the catalogue, known by name from the start."""
-    return ShippedDocuments(catalog.load(name) for name in catalog.names())
+def shipped_documents(stored: Iterable[ModelManifest] = ()) -> ShippedDocuments:
+    """All devices and example models, and the manifests of the stores that are at hand."""
+    devices = [catalog.load(name) for name in catalog.names()]
+    return ShippedDocuments([*devices, *_examples(), *stored])
+
+
+def _examples() -> Iterator[AnyDocument]:
+    """Manifest and importance table of every example, measured; their stores are not shipped."""
+    for example in (files("planner_api") / "example_models").iterdir():
+        yield ModelManifest.from_json((example / "manifest.json").read_bytes())
+        yield ImportanceTable.from_json((example / "importance.json").read_bytes())

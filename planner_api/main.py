@@ -35,7 +35,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     ConfigurationError or UnavailableError if the database or a store cannot be used.
     """
-    registry = open_registry(settings.database, shipped_documents())
+    stores = StoreFolders(settings.stores)
+    registry = open_registry(settings.database, shipped_documents(stores.manifests()))
     app = FastAPI(
         title="Shardstream",
         version=__version__,
@@ -48,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.registry = registry
     app.state.solve_limiter = CapacityLimiter(settings.concurrent_solves)
-    app.state.stores = StoreFolders(settings.stores)
+    app.state.stores = stores
     app.state.workers = Workers(settings.concurrent_explorations)
     protected = [Depends(require_key)]
     app.include_router(plans.router, dependencies=protected)

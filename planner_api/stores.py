@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from plan_contracts import Architecture, Plan
+    from plan_contracts import Architecture, ModelManifest, Plan
     from shard_runtime.execution import Run
     from shard_runtime.tokens import Tokens
     from shard_runtime.weights import FloatArray
@@ -42,6 +42,10 @@ class StoreFolders:
         stores = [_opened(folder) for folder in folders]
         self._stores = {store.digest: store for store in stores}
         self._one_at_a_time = threading.Lock()
+
+    def manifests(self) -> list[ModelManifest]:
+        """The manifests of all stores."""
+        return [store.manifest for store in self._stores.values()]
 
     def models(self) -> Sequence[TriableModel]:
         """The models that there is a store of."""

@@ -131,20 +131,31 @@ def list_documents(registry: Registry, kind: Kind) -> Sequence[DocumentEntry]:
 
 
 class ShippedDocuments:
-    """The documents that come with the product: devices, as version 0 of their names."""
+    """The documents that come with the product, as version 0 of the names they give themselves.
 
-    def __init__(self, devices: Iterable[DeviceProfile]) -> None:
-        stored = [replace(to_stored("device", d), name=d.name, version=0) for d in devices]
-        self._documents = sorted(stored, key=lambda document: document.name or "")
+    Of two with the same name the later is known by it.
+    """
+
+    def __init__(self, documents: Iterable[AnyDocument]) -> None:
+        stored = [_shipped(document) for document in documents]
+        self._by_digest = {(found.kind, found.digest): found for found in stored}
+        self._by_name = {(found.kind, found.name): found for found in stored}
 
     def by_digest(self, kind: Kind, digest: str) -> StoredDocument | None:
         """The shipped document of this digest."""
-        return next((found for found in self.named(kind) if found.digest == digest), None)
+        return self._by_digest.get((kind, digest))
 
     def by_name(self, kind: Kind, name: str) -> StoredDocument | None:
         """The shipped document of this name."""
-        return next((found for found in self.named(kind) if found.name == name), None)
+        return self._by_name.get((kind, name))
 
     def named(self, kind: Kind) -> Sequence[StoredDocument]:
         """All of this kind, by name."""
-        return [document for document in self._documents if document.kind == kind]
+        found = [document for document in self._by_name.values() if document.kind == kind]
+        return sorted(found, key=lambda document: document.name or "")
+
+
+def _shipped(document: AnyDocument) -> StoredDocument:
+    sealed = document.sealed() if isinstance(document, ModelManifest) else document
+    kind: Kind = next(kind for kind, type_ in TYPE_OF_KIND.items() if isinstance(document, type_))
+    return replace(to_stored(kind, sealed), name=own_name(sealed), version=0)

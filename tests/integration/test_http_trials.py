@@ -155,6 +155,10 @@ def test_models_that_can_be_tried_are_listed(client: httpx.Client, plan: Plan) -
     }
 
 
+def test_the_model_of_a_store_is_known_by_name(client: httpx.Client, plan: Plan) -> None:
+    assert client.get("/v1/models/small-random").json()["digest"] == plan.model_digest
+
+
 def test_without_a_store_it_is_said_how_to_give_one(tmp_path: Path, plan: Plan) -> None:
     with served(tmp_path) as bare:
         answer = post(bare, "/v1/trials", body_of(plan))

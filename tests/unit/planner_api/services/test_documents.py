@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from builders import BITS, device, device_json, e1_json, importance, model
-from plan_contracts import ContractError
+from plan_contracts import ContractError, DeviceProfile, PlanRequest
 from planner_api.errors import InvalidRequestError, NotFoundError
 from planner_api.services.documents import (
+    ShippedDocuments,
     find_registered,
     list_documents,
     own_name,
     register,
 )
+from planner_api.services.make_plan import make_plan
 from service import registry_in
 
 if TYPE_CHECKING:
@@ -37,6 +39,25 @@ def test_devices_of_the_catalogue_are_known_by_digest(tmp_path: Path) -> None:
     with registry_in(tmp_path) as registry:
         by_name = find_registered(registry, "device", SHIPPED)
         assert find_registered(registry, "device", by_name.digest).content == by_name.content
+
+
+def test_an_example_can_be_planned_from_the_start(tmp_path: Path) -> None:
+    asked = {
+        "device": SHIPPED,
+        "model": "all-MiniLM-L6-v2",
+        "importance": "all-MiniLM-L6-v2/label-free",
+        "target": {"latency_us": 200_000},
+    }
+    with registry_in(tmp_path) as registry:
+        made = make_plan(PlanRequest.from_json(json.dumps(asked)), registry)
+    assert made.plan_id is not None
+
+
+def test_of_two_shipped_documents_the_later_has_the_name() -> None:
+    documents = [DeviceProfile.from_json(profile(memory_bytes=size)) for size in (1000, 2000)]
+    shipped = ShippedDocuments(documents)
+    assert [found.digest for found in shipped.named("device")] == [documents[1].digest]
+    assert shipped.by_digest("device", documents[0].digest) is not None
 
 
 def test_a_registered_device_is_found_by_name_and_digest(tmp_path: Path) -> None:
