@@ -187,7 +187,7 @@ def profile_importance(
     out: Annotated[Path, typer.Option(help="The table to write; resumed if interrupted.")],
     text: Annotated[
         Path | None,
-        typer.Option(help="Text, one sentence a line. (default: a small one that ships)"),
+        typer.Option(help="A sentence a line, or a task (.tsv). (default: sentences that ship)"),
     ] = None,
     sentences: Annotated[
         int | None, typer.Option(min=1, help="Use this many of them. (default: all)")

@@ -13,7 +13,7 @@ from plan_contracts import sha256_of
 from shard_builder.errors import CalibrationError
 from shard_builder.moments import Moments, second_moments
 from shard_builder.progress import Progress, Warn, ignored, silent
-from shard_builder.task_file import read_task
+from shard_builder.task_file import joined, read_task
 from shard_builder.text_check import text_warnings
 from shard_runtime.tokens import Tokens
 
@@ -54,10 +54,10 @@ def calibrate(
         message = f"{checkpoint.model}: calibration needs a tokenizer.json, the checkpoint has none"
         raise CalibrationError(message)
     tokenizer = Tokenizer.from_file(str(checkpoint.tokenizer))
-    for warning in text_warnings(tokenizer, [_joined(text) for text in texts], file.name):
+    for warning in text_warnings(tokenizer, [joined(text) for text in texts], file.name):
         warn(warning)
     tokens = _tokens(checkpoint, tokenizer, texts)
-    digest = sha256_of("\n".join(map(_joined, texts)).encode())
+    digest = sha256_of("\n".join(map(joined, texts)).encode())
     return Calibration(
         moments=second_moments(checkpoint, tokens, progress=progress),
         source=f"{len(texts)} texts of {file.name}, {digest}",
@@ -102,7 +102,3 @@ def _tokens(checkpoint: Checkpoint, tokenizer: Tokenizer, texts: Sequence[Text])
         np.array([text.ids for text in encoded], dtype=np.int64),
         np.array([text.attention_mask for text in encoded], dtype=np.bool_),
     )
-
-
-def _joined(text: Text) -> str:
-    return text if isinstance(text, str) else " ".join(text)

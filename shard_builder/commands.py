@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shard_builder.calibration import read_texts
 from shard_builder.errors import ProfileError
 from shard_builder.importance import ProfileRequest, profile_importance
 from shard_builder.importance.tokens import tokenizer_of
 from shard_builder.progress import Progress, Warn, ignored, silent
+from shard_builder.task_file import joined
 from shard_builder.text_check import text_warnings
 from shard_runtime.files import write_atomically
 from shard_runtime.store import ShardStore
 
 if TYPE_CHECKING:
     from shard_builder.importance import Profile
+    from shard_builder.task_file import Text
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
 """Short English sentences written for this project."""
@@ -24,7 +27,7 @@ SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileOptions:
-    """How to profile: a text file with one sentence a line, and how much of it to use.
+    """How to profile: a file with a sentence a line or a task (.tsv), and how much of it to use.
 
     `sentences` None means all of them.
     """
@@ -59,9 +62,8 @@ def profile(  # noqa: PLR0913 - what to profile, and whom to tell
         task=options.task,
         date=dt.datetime.now(dt.UTC).date(),
     )
-    for doubt in text_warnings(
-        tokenizer_of(ShardStore.open(store)), request.sentences, request.text
-    ):
+    tokenizer = tokenizer_of(ShardStore.open(store))
+    for doubt in text_warnings(tokenizer, list(map(joined, request.sentences)), request.text):
         warn(doubt)
     log_path = out.with_name(f"{out.name}.measurements.jsonl")
     profiled = profile_importance(request, workers=workers, log_path=log_path, progress=progress)
@@ -70,19 +72,11 @@ def profile(  # noqa: PLR0913 - what to profile, and whom to tell
     return profiled
 
 
-def read_sentences(text: Path, count: int | None) -> tuple[str, ...]:
-    """The first `count` lines that are not blank; ProfileError if there are fewer."""
-    try:
-        lines = text.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{text} must be a text file in UTF-8: {error}"
-        raise ProfileError(message) from error
-    sentences = [line.strip() for line in lines if line.strip()]
-    if not sentences:
-        message = f"{text} must hold at least 1 sentence, got none"
-        raise ProfileError(message)
+def read_sentences(text: Path, count: int | None) -> tuple[Text, ...]:
+    """The first `count` texts of a file (see `read_texts`); ProfileError if there are fewer."""
+    sentences = read_texts(text)
     wanted = len(sentences) if count is None else count
     if not 1 <= wanted <= len(sentences):
         message = f"sentences must be 1..{len(sentences)} of {text}, got {wanted}"
         raise ProfileError(message)
-    return tuple(sentences[:wanted])
+    return sentences[:wanted]

@@ -60,6 +60,11 @@ def read_task(file: Path, classes: Sequence[str], columns: Columns | None = None
     return Task(texts=tuple(zip(*texts, strict=True)) if pairs else tuple(texts[0]), labels=labels)
 
 
+def joined(text: Text) -> str:
+    """A text as one string; a pair with a space between."""
+    return text if isinstance(text, str) else " ".join(text)
+
+
 def _read_table(file: Path) -> _Table:
     try:
         lines = file.read_text(encoding="utf-8").split("\n")

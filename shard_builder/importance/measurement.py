@@ -15,6 +15,7 @@ from shard_runtime.store import ShardStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shard_builder.task_file import Text
     from shard_runtime.weights import FloatArray
 
 ENGINE = "numpy"
@@ -61,7 +62,7 @@ class Subject:
     """What is measured: a store on some text."""
 
     store: Path
-    sentences: tuple[str, ...]
+    sentences: tuple[Text, ...]
     sequence_length: int
 
     @property

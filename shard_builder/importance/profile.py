@@ -27,6 +27,7 @@ from shard_builder.moments import second_moments
 from shard_builder.process_pool import worker_pool
 from shard_builder.progress import Progress, silent
 from shard_builder.stored_checkpoint import stored_checkpoint
+from shard_builder.task_file import joined
 from shard_runtime.engine import load_engine
 from shard_runtime.store import ShardStore
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from plan_contracts import ModelManifest
     from shard_builder.importance.measurement import DistanceRows
     from shard_builder.moments import Moments
+    from shard_builder.task_file import Text
 
 FEWEST_BITWIDTHS = 2
 
@@ -52,7 +54,7 @@ class ProfileRequest:
     """
 
     store: Path
-    sentences: tuple[str, ...]
+    sentences: tuple[Text, ...]
     sequence_length: int
     text: str
     date: dt.date
@@ -126,7 +128,7 @@ def _check(store: ShardStore, subject: Subject) -> None:
 
 def _identity(manifest: ModelManifest, subject: Subject) -> str:
     """Names everything that a measurement depends on."""
-    text = sha256_of("\n".join(subject.sentences).encode())
+    text = sha256_of("\n".join(map(joined, subject.sentences)).encode())
     return f"model {manifest.digest}, text {text}, sequence length {subject.sequence_length}"
 
 

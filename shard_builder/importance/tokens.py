@@ -13,10 +13,11 @@ from shard_runtime.tokens import Tokens
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shard_builder.task_file import Text
     from shard_runtime.store import ShardStore
 
 
-def tokenise(store: ShardStore, sentences: Sequence[str], sequence_length: int) -> Tokens:
+def tokenise(store: ShardStore, sentences: Sequence[Text], sequence_length: int) -> Tokens:
     """Tokens of the sentences, padded or cut to `sequence_length`.
 
     ProfileError if the store has no tokeniser or the model no room for so many tokens.

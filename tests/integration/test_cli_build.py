@@ -107,7 +107,7 @@ def test_an_empty_text_is_bad_input(store: Path) -> None:
     (store.parent / "sentences.txt").write_text("\n")
     done = shardstream(*arguments)
     assert done.returncode == 2
-    assert "must hold at least 1 sentence, got none" in done.stderr
+    assert "must have at least 1 line of text, got none" in done.stderr
     assert not (store.parent / "table.json").exists()
 
 

@@ -9,7 +9,7 @@ from checkpoints import write_checkpoint
 from plan_contracts import ImportanceTable
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.commands import SENTENCES, ProfileOptions, profile, read_sentences
-from shard_builder.errors import ProfileError
+from shard_builder.errors import CalibrationError, ProfileError
 from shard_builder.store_writer import StoreOptions, build_store
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def test_a_short_text_in_another_language_is_warned_of(store: Path, foreign_text
 
 def test_an_empty_text_is_refused(tmp_path: Path, store: Path) -> None:
     (tmp_path / "empty.txt").write_text("\n \n")
-    with pytest.raises(ProfileError, match=r"empty\.txt must hold at least 1 sentence, got none"):
+    with pytest.raises(
+        CalibrationError, match=r"empty\.txt must have at least 1 line of text, got none"
+    ):
         profile(store, tmp_path / "out.json", options=ProfileOptions(text=tmp_path / "empty.txt"))
 
 
@@ -93,9 +95,14 @@ def test_no_more_sentences_than_there_are(tmp_path: Path, count: int) -> None:
         read_sentences(tmp_path / "text", count)
 
 
+def test_the_texts_of_a_task_are_read_without_its_labels(tmp_path: Path) -> None:
+    (tmp_path / "task.tsv").write_text("label\tsentence\n0\tone\n1\ttwo\n")
+    assert read_sentences(tmp_path / "task.tsv", None) == ("one", "two")
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
 def test_a_text_must_be_there_and_in_utf8(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "text").write_bytes(content)
-    with pytest.raises(ProfileError, match="must be a text file in UTF-8"):
+    with pytest.raises(CalibrationError, match="must be a text file in UTF-8"):
         read_sentences(tmp_path / "text", None)
