@@ -150,7 +150,8 @@ async function open(next, { replace = false } = {}) {
     return showError(error);
   }
   clearProblem();
-  pictures.shape(documents);
+  pictures.shape(scenario, documents);
+  byId("controls").inert = byId("compare").inert = false;
   controls.show(scenario, lists, documents);
   writeAddress(scenario, compare.other, { replace });
   return ask();

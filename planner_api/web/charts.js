@@ -12,12 +12,14 @@ const POINTS = 24;
 const MS = 1000;
 const MIB = 1024 ** 2;
 const REST_MS = 500;
+const REDRAW_MS = 400;
 const LINE_COLOURS = ["step-2", "step-3", "accent"];
 
 export class Charts {
   #key = "";
   /** @type {any} */ #frontier = null;
   /** @type {number | undefined} */ #waiting;
+  /** @type {number | undefined} */ #redrawing;
 
   /** @param {{onError: (error: Error) => void}} handlers */
   constructor({ onError }) {
@@ -109,6 +111,13 @@ export class Charts {
     const gaps = frontier.points.map((point) => point.relative_gap).filter((gap) => gap !== null);
     const worst = gaps.length ? `bounds within ${percent(Math.max(...gaps), 2)} of range` : "no plan in range";
     setText(byId("frontier-state"), `${frontier.final ? "certified" : "refining"}: ${worst}`);
+    if (frontier.final) this.#redrawFrontier();
+    else this.#redrawing ??= setTimeout(() => this.#redrawFrontier(), REDRAW_MS);
+  }
+
+  #redrawFrontier() {
+    clearTimeout(this.#redrawing);
+    this.#redrawing = undefined;
     this.#drawFrontier().catch(this.onError);
   }
 

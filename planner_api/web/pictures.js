@@ -24,8 +24,9 @@ export class Pictures {
     byId("gantt-details").addEventListener("toggle", () => this.settle());
   }
 
-  /** Draw what only depends on the documents. */
-  shape(documents) {
+  /** Draw what is known before an answer. */
+  shape(scenario, documents) {
+    this.scenario = scenario;
     this.documents = documents;
     const { layers, slices, bitwidths } = documents.manifest;
     this.heatMap.shape(layers, slices);
