@@ -45,7 +45,7 @@ const pictures = new Pictures({ onRule: pin });
 const charts = new Charts({ onError: showError });
 const compare = new Compare({ onChange: keepOther, onSwap: open, onError: showError });
 const downloads = new Downloads();
-const measured = new MeasuredRuns({ onTrace: (trace) => pictures.showMeasured(trace) });
+const measured = new MeasuredRuns({ onTrace: showMeasured });
 const tryIt = new TryIt();
 new Uploads({ onRegistered: registered });
 
@@ -118,6 +118,12 @@ function settle() {
   measured.lookFor(answer.response.plan);
   tryIt.offer(answer.response.plan);
   compare.showCurrent(answer, scenario, documents);
+}
+
+/** @param {any} trace a measured run of the plan on screen, or null */
+function showMeasured(trace) {
+  pictures.showMeasured(trace);
+  charts.align(pictures.gantt.axisEndUs);
 }
 
 function showError(error) {

@@ -31,12 +31,19 @@ export class Charts {
     addEventListener("themechange", () => this.current && this.#drawAll());
   }
 
-  /** Show a final answer; the axis of time of memory ends where the Gantt picture's does. */
+  /** Show a final answer; `axisEndUs` as in `align`. */
   show(answer, scenario, documents, axisEndUs) {
     this.current = { answer, scenario, documents, axisEndUs };
     this.#drawAll();
     clearTimeout(this.#waiting);
     this.#waiting = setTimeout(() => this.#askFrontier(), REST_MS);
+  }
+
+  /** Let the axis of time of memory end where the Gantt picture's does. */
+  align(axisEndUs) {
+    if (!this.current || this.current.axisEndUs === axisEndUs) return;
+    this.current.axisEndUs = axisEndUs;
+    this.#drawMemory().catch(this.onError);
   }
 
   async #drawAll() {

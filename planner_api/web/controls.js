@@ -79,11 +79,11 @@ export class Controls {
         id: "memory", label: "Memory", unit: "MiB", perUnit: MIB, decimals: 3, optional: true,
       }),
       readAheadLayers: this.#number("readAheadLayers", {
-        id: "read-ahead", label: "Read ahead", unit: "layers", perUnit: 1, optional: true,
+        id: "read-ahead", label: "Read ahead", unit: "layers", perUnit: 1, optional: true, initial: 1,
       }),
       quantile: this.#number("quantile", {
         id: "quantile", label: "P(in time) ≥", unit: "%", perUnit: 0.01, decimals: 2, optional: true,
-        least: 0.001, most: 0.999, whole: false,
+        least: 0.001, most: 0.999, initial: 0.95, whole: false,
       }),
       policy: new ChoiceField({
         id: "policy", label: "Policy",

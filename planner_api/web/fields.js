@@ -12,6 +12,7 @@ import { element, setText } from "./dom.js";
  * @property {number} [least] in the scenario's own count
  * @property {number} [most]
  * @property {boolean} [optional] a box switches it on and off; off is null
+ * @property {number} [initial] what it starts at when switched on; else the slider's end
  * @property {boolean} [whole] whether the scenario counts in whole numbers
  * @property {string} [hint]
  * @property {(value: number | null, settled: boolean, since: number) => void} onChange
@@ -19,7 +20,7 @@ import { element, setText } from "./dom.js";
 
 /** A number with its unit and a slider. */
 export class NumberField {
-  #value = 0;
+  /** @type {number | undefined} undefined: never set */ #value;
   #on = true;
 
   /** @param {NumberOptions} options */
@@ -58,6 +59,7 @@ export class NumberField {
 
   /** The ends and step of the slider, in the scenario's own count. */
   setRange(low, high, step) {
+    this.#value ??= this.options.initial ?? high;
     Object.assign(this.range, { min: low, max: Math.max(high, this.#value), step });
     this.ends = { low, high, step };
     this.#place();
@@ -82,13 +84,14 @@ export class NumberField {
   }
 
   #place() {
+    if (this.#value === undefined) return;
     if (this.ends) this.range.max = String(Math.max(this.ends.high, this.#value));
     this.range.value = String(this.#value);
     this.range.setAttribute("aria-valuetext", this.#words());
   }
 
   #write() {
-    this.number.value = this.#shown();
+    this.number.value = this.#value === undefined ? "" : this.#shown();
   }
 
   #shown() {

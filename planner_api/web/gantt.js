@@ -4,14 +4,15 @@
 
 import { colourSteps, shardKey, shardsOf } from "./bitwidths.js";
 import { element, setText, svgElement } from "./dom.js";
-import { size, time } from "./units.js";
+import { size, stretch, time } from "./units.js";
 
 export const LEFT = 66;
 export const RIGHT = 14;
 const TOP = 26;
-const LANE = 44;
+const LANE = 48;
 const BAR = 28;
-const MEASURED_BAR = 9;
+const MEASURED_BAR = 8;
+const MEASURED_TOP = BAR - 3;
 const FOOT = 38;
 const LEAST_LABEL = 19;
 const TICK_WIDTH = 72;
@@ -120,7 +121,7 @@ export class Gantt {
     }
     for (const span of measured?.spans ?? []) {
       shapes.get("measured")?.push(
-        this.#bar(span, laneOf(span, lanes), MEASURED_BAR, BAR - MEASURED_BAR / 2));
+        this.#bar(span, laneOf(span, lanes), MEASURED_BAR, MEASURED_TOP));
     }
     for (const [name, parts] of shapes) this.#path(name).setAttribute("d", parts.join(""));
   }
@@ -146,11 +147,12 @@ export class Gantt {
     const wide = layersOf(this.#scene.trace).filter(
       ({ start, end }) => (end - start) * this.#scale >= LEAST_LABEL);
     const texts = [...this.texts.children];
+    const belowReads = BAR + (this.#scene.measured ? 16 : 11);
     wide.forEach(({ lane, layer, start, end }, i) => {
       const text = texts[i] ?? this.texts.appendChild(svgElement("text", { "text-anchor": "middle" }));
       text.setAttribute("class", lane === 0 ? "on-reads" : "on-compute");
       text.setAttribute("x", this.#x((start + end) / 2).toFixed(1));
-      text.setAttribute("y", String(TOP + lane * LANE + (lane === 0 ? BAR + 11 : BAR / 2 + 4)));
+      text.setAttribute("y", String(TOP + lane * LANE + (lane === 0 ? belowReads : BAR / 2 + 4)));
       setText(text, String(layer));
     });
     texts.slice(wide.length).forEach((text) => text.remove());
@@ -185,20 +187,22 @@ export function layerRows(trace, plan) {
       String(layer),
       size(reads.reduce((sum, s) => sum + s.bytes, 0)),
       interval(reads),
-      time(total(of("decode", layer))),
+      duration(of("decode", layer)),
       interval(computes),
-      time(total(of("stall", layer))),
+      duration(of("stall", layer)),
     ];
   });
 }
 
 const total = (spans) => spans.reduce((sum, s) => sum + s.end_us - s.start_us, 0);
 
+const duration = (spans) => (spans.length ? time(total(spans)) : "–");
+
 function interval(spans) {
   if (spans.length === 0) return "–";
   const start = Math.min(...spans.map((s) => s.start_us));
   const end = Math.max(...spans.map((s) => s.end_us));
-  return `${time(start)} – ${time(end)}`;
+  return stretch(start, end);
 }
 
 function described({ trace, deadlineUs }) {
@@ -252,7 +256,7 @@ function tooltip({ kind, layer, slices, start_us, end_us, bytes }, shards) {
     slices.length ? `${slices.length > 1 ? "slices" : "slice"} ${slices.join(", ")}` : "",
     bits === undefined ? "" : `${bits} bit`,
     bytes ? size(bytes) : "",
-    `${time(start_us)} – ${time(end_us)} (${time(end_us - start_us)})`,
+    `${stretch(start_us, end_us)} (${time(end_us - start_us)})`,
   ];
   return words.filter(Boolean).join(" · ");
 }

@@ -67,7 +67,7 @@ export class Pictures {
   settle() {
     const plan = this.#answer?.response?.plan;
     if (!byId("gantt-details").open || !plan) return;
-    const table = dataTable(["Layer", "Bytes read", "Reads", "Decodes for", "Computes", "Stalls for"],
+    const table = dataTable(["Layer", "Bytes", "Reads", "Decoding", "Computes", "Stalled"],
       layerRows(this.#answer.trace, plan));
     byId("gantt-table").replaceChildren(scrolling(table, "Times of every layer"));
   }

@@ -16,6 +16,13 @@ export function time(us) {
   return `${fixed(us / 1e6, 2)}${THIN}s`;
 }
 
+/** From one moment to another, the unit said once: microseconds below 1 ms, else milliseconds. */
+export function stretch(startUs, endUs) {
+  const [unit, perUnit] = endUs < 1000 ? ["µs", 1] : ["ms", 1000];
+  const decimals = perUnit === 1 ? 0 : endUs < 10_000 ? 2 : 1;
+  return `${fixed(startUs / perUnit, decimals)} – ${fixed(endUs / perUnit, decimals)}${THIN}${unit}`;
+}
+
 /** A size: bytes below 1 KiB, KiB below 1 MiB, MiB below 1 GiB, else GiB. */
 export function size(bytes) {
   const absolute = Math.abs(bytes);
