@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from planner_api.commands.device_cli import AsJson, Database, device_app
 from planner_api.commands.exit_codes import ExitCode
 
 app = typer.Typer(
@@ -20,13 +21,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-device_app = typer.Typer(help="Device profiles: the catalogue, and entries estimated from it.")
 app.add_typer(device_app, name="device", no_args_is_help=True)
 
-Database = Annotated[
-    str | None, typer.Option(help="Look names up there too: sqlite:///FILE or postgresql://…")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON document, nothing else.")]
 RequestArgument = Annotated[
     str, typer.Argument(metavar="REQUEST", help="A PlanRequest as JSON; - reads standard input.")
 ]
@@ -282,12 +278,23 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     plot: Annotated[Path | None, typer.Option(help="Write a Gantt picture (SVG).")] = None,
     trace: Annotated[Path | None, typer.Option(help="Write a Chrome trace for Perfetto.")] = None,
+    measured: Annotated[
+        list[Path] | None,
+        typer.Option(help="A run of it that was measured, beside it in the trace; once for each."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a plan."""
     from planner_api.commands.simulate import Wanted, simulate_plan
 
-    wanted = Wanted(runs=runs, seed=seed, as_json=as_json, plot=plot, trace=trace)
+    wanted = Wanted(
+        runs=runs,
+        seed=seed,
+        as_json=as_json,
+        plot=plot,
+        trace=trace,
+        measured=tuple(measured or ()),
+    )
     simulate_plan(plan_file, device=device, model=model, database=database, wanted=wanted)
 
 
@@ -452,47 +459,6 @@ def demo(
         repeat=runs,
     )
     run(options, out=out)
-
-
-@device_app.command("list")
-def device_list() -> None:
-    """List the catalogue."""
-    from planner_api.commands.devices import list_devices
-
-    list_devices()
-
-
-Reference = Annotated[str, typer.Argument(metavar="DEVICE", help="File, name or digest.")]
-
-
-@device_app.command("show")
-def device_show(reference: Reference, database: Database = None) -> None:
-    """Print a device profile as JSON."""
-    from planner_api.commands.devices import show_device
-
-    show_device(reference, database=database)
-
-
-@device_app.command("scale")
-def device_scale(
-    reference: Reference,
-    model: Annotated[str, typer.Option(help="Store folder, manifest, name or digest.")],
-    sequence_length: Annotated[int, typer.Option(min=1)] = 128,
-    compute_target: Annotated[str, typer.Option()] = "cpu",
-    database: Database = None,
-    out: Annotated[Path | None, typer.Option(help="Write the profile to this file.")] = None,
-) -> None:
-    """Estimate a compute entry for another model or length; the rule goes to stderr."""
-    from planner_api.commands.devices import scaled_device, write_scaled
-
-    profile = scaled_device(
-        reference,
-        model=model,
-        compute_target=compute_target,
-        sequence_length=sequence_length,
-        database=database,
-    )
-    write_scaled(profile, out)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,16 @@ def _spans(report: SimulationReport) -> Iterator[Span]:
             end_us=step.end_us,
             bytes=0,
         )
+    if report.fixed_us:
+        last = report.layers[-1]
+        yield Span(
+            kind="compute",
+            layer=last.layer,
+            slices=(),
+            start_us=last.end_us,
+            end_us=report.latency_us,
+            bytes=0,
+        )
 
 
 def has_decode_worker(trace: RunTrace) -> bool:
@@ -80,17 +90,21 @@ def has_decode_worker(trace: RunTrace) -> bool:
 
 
 def chrome_trace(*traces: RunTrace) -> dict[str, Any]:
-    """Runs side by side as Chrome trace events: one process a run, its threads below it.
+    """Runs side by side in the Trace Event Format: one process a run, its threads below it.
 
-    `json.dump` of the result opens in Perfetto and in chrome://tracing.
+    Names come first, then every step as a complete event, by time. `json.dump` of the result
+    opens in Perfetto and in chrome://tracing.
     """
+    names: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
     for process, trace in enumerate(traces, start=1):
-        events.append(_named("process_name", process, 0, f"{trace.source} on {trace.device}"))
-        events.extend(_named("thread_name", process, t, name) for t, name in THREADS.items())
         threads = THREAD_OF | ({"decode": WORKER} if has_decode_worker(trace) else {})
-        events.extend(_event(process, threads[span.kind], span) for span in trace.spans)
-    return {"traceEvents": events, "displayTimeUnit": "ms"}
+        of_run = f"{trace.source} on {trace.device}, {trace.latency_us / 1000:.1f} ms"
+        names.append(_named("process_name", process, 0, of_run))
+        names += [_named("thread_name", process, t, THREADS[t]) for t in set(threads.values())]
+        events += [_event(process, threads[span.kind], span) for span in trace.spans]
+    events.sort(key=lambda event: event["ts"])
+    return {"traceEvents": [*names, *events], "displayTimeUnit": "ms"}
 
 
 def _named(kind: str, process: int, thread: int, name: str) -> dict[str, Any]:
@@ -98,9 +112,10 @@ def _named(kind: str, process: int, thread: int, name: str) -> dict[str, Any]:
 
 
 def _event(process: int, thread: int, span: Span) -> dict[str, Any]:
+    whole = span.kind == "compute" and not span.slices
     return {
         "ph": "X",
-        "name": f"{span.kind} layer {span.layer}",
+        "name": "embeddings or head" if whole else f"{span.kind} layer {span.layer}",
         "cat": span.kind,
         "pid": process,
         "tid": thread,
