@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import (
+    load_file,  # pyright: ignore[reportUnknownVariableType] - untyped
+    save_file,
+)
 
 from checkpoints import TINY, write_checkpoint
 from command_line import shardstream
@@ -160,10 +165,49 @@ def test_an_interrupted_build_leaves_nothing(
     assert [file.name for file in tmp_path.iterdir()] == ["tiny"]
 
 
+def quantiser(store: Path) -> tuple[str, str | None]:
+    index = ModelManifest.from_file(store / "manifest.json").store
+    assert index is not None
+    return index.quantiser, index.calibration
+
+
+def test_a_build_is_calibrated_on_a_text_and_doubts_one_of_few_sentences(tmp_path: Path) -> None:
+    checkpoint, out = write_checkpoint(tmp_path / "tiny"), tmp_path / "store"
+    done = shardstream("build", checkpoint, "--out", out, "--calibration", text(tmp_path))
+    name, calibration = quantiser(out)
+    assert (done.returncode, name) == (0, "compensated")
+    assert (calibration or "").startswith("4 texts of sentences.txt, sha256:")
+    assert "quantiser: compensated" in done.stdout
+    assert "warning: sentences.txt should have at least 64 sentences" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["gobo", "gobo-layer", "kmeans"])
+def test_a_build_by_a_quantiser_that_needs_no_text(tmp_path: Path, name: str) -> None:
+    checkpoint, out = write_checkpoint(tmp_path / "tiny"), tmp_path / "store"
+    done = shardstream("build", checkpoint, "--out", out, "--quantiser", name)
+    assert (done.returncode, quantiser(out)) == (0, (name, None))
+
+
+def test_a_checkpoint_with_nan_is_refused_by_the_name_of_its_tensor(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "tiny")
+    tensors = load_file(checkpoint / "model.safetensors")
+    spoilt = next(name for name in tensors if name.endswith("1.intermediate.dense.weight"))
+    tensors[spoilt][2, 3] = np.nan
+    save_file(tensors, checkpoint / "model.safetensors")
+    done = shardstream("build", checkpoint, "--out", tmp_path / "store")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "1.intermediate.dense.weight must be finite, got 1 values" in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--bitwidths", 7], "bitwidth must be one of"),
+        (["--quantiser", "gptq"], "'gptq' is not one of"),
+        (["--quantiser", "compensated"], "needs a calibration text, got none"),
+        (["--quantiser", "gobo", "--calibration", "text.txt"], "takes no calibration text, got"),
+        (["--calibration", "nowhere.txt"], "nowhere.txt must be a text file in UTF-8"),
         (["--workers", 0], "workers"),
     ],
 )
