@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import (
     load_file,  # pyright: ignore[reportUnknownVariableType] - untyped
-    save_file,
+    save_file,  # pyright: ignore[reportUnknownVariableType] - untyped
 )
 
 from checkpoints import TINY, write_checkpoint
