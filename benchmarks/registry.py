@@ -28,6 +28,11 @@ class Benchmark:
 
 
 BENCHMARKS = {
+    "explore": Benchmark(
+        about="100 moves of a latency slider at 12x12 over HTTP: time to the first answer, by part",
+        module="benchmarks.explore",
+        function="measure",
+    ),
     "frontier": Benchmark(
         about="Frontiers of 50 latencies x 10 preload buffers at 12x12, each point to 0.5 %",
         module="benchmarks.frontier",

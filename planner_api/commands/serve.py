@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import structlog
 import uvicorn
 
 from planner_api.logs import configure_logs
 from planner_api.main import create_app
+from planner_api.optimizer.cp_sat import new_model
+from planner_api.optimizer.glop import LinearProgram
 from planner_api.settings import load_settings
 
 BACKLOG = 2048
@@ -34,5 +37,12 @@ def serve(**given: object) -> None:
             url=f"http://{f'[{host}]' if ':' in host else host}:{port}",
             database=app.state.registry.name,
         )
+        threading.Thread(target=_load_solvers, daemon=True).start()
         config = uvicorn.Config(app, log_config=None, access_log=False)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _load_solvers() -> None:
+    """Import what takes a second while nobody waits for it."""
+    LinearProgram()
+    new_model()
