@@ -1,4 +1,4 @@
-"""`shardstream baselines`: a whole model without a plan, as other systems run it."""
+"""`shardstream device baselines`: a whole model without a plan, as other systems run it."""
 
 from __future__ import annotations
 

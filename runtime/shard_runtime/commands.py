@@ -29,7 +29,13 @@ from shard_runtime.reader import (
     open_reader,
     parse_bandwidth,
 )
-from shard_runtime.report import ProcessMemory, RunReport, median_run, stall_us
+from shard_runtime.report import (
+    ProcessMemory,
+    RunReport,
+    describe_spread,
+    median_run,
+    stall_us,
+)
 from shard_runtime.store import ShardStore
 from shard_runtime.tokens import pad_tokens, tokenize
 
@@ -76,9 +82,8 @@ def _measure(options: Namespace) -> None:
     _say(f"storage   {storage.bandwidth_bytes_per_s} bytes/s, {storage.request_overhead_us} us")
     for entry in profile.compute:
         _say(f"tokens    {entry.sequence_length}: layer {entry.layer_us} us")
-        _say(
-            f"          decode {entry.shard_decode_us} us, embeddings and head {entry.fixed_us} us"
-        )
+        _say(f"          decode {entry.shard_decode_us} us, once a run {entry.fixed_us} us")
+    _say(f"spread    {describe_spread(profile.provenance)}")
     _say(f"written   {options.out} {profile.digest}")
 
 

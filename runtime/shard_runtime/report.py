@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from plan_contracts import Architecture
+    from plan_contracts import Architecture, Provenance
     from shard_runtime.execution import Run
     from shard_runtime.weights import FloatArray
 
@@ -100,6 +100,20 @@ def describe_output(output: FloatArray, architecture: Architecture) -> str:
         return f"{label} ({shares[best]:.1%})"
     numbers = " ".join(f"{number:.4f}" for number in output[:SHOWN_NUMBERS])
     return f"embedding of {output.size} numbers: {numbers} ..."
+
+
+def describe_spread(provenance: Provenance) -> str:
+    """The largest interquartile range among the numbers of each kind, as shares of their medians.
+
+    A number is named by its place in the profile: `compute.64.layer_us.12`, of which `layer_us` is
+    the kind.
+    """
+    largest: dict[str, float] = {}
+    for place, spread in (provenance.spread or {}).items():
+        kind = next(part for part in place.split(".")[1:] if not part.isdecimal())
+        largest[kind] = max(spread, largest.get(kind, 0.0))
+    spreads = ", ".join(f"{kind} {spread:.1%}" for kind, spread in largest.items())
+    return f"{spreads} at most, of {provenance.samples} rounds"
 
 
 class ProcessMemory:
