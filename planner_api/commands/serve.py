@@ -15,6 +15,8 @@ from planner_api.optimizer.glop import LinearProgram
 from planner_api.settings import load_settings
 
 BACKLOG = 2048
+GRACE_SECONDS = 10
+"""How long requests may take to end once the server is told to stop; explorations can be long."""
 
 
 def serve(**given: object) -> None:
@@ -38,7 +40,9 @@ def serve(**given: object) -> None:
             database=app.state.registry.name,
         )
         threading.Thread(target=_load_solvers, daemon=True).start()
-        config = uvicorn.Config(app, log_config=None, access_log=False)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+        )
         uvicorn.Server(config).run(sockets=[listening])
 
 
