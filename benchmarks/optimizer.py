@@ -17,6 +17,7 @@ from benchmarks.instances import MEASURED, Kind, Size, generate
 from planner_api.optimizer.problem import build_problem
 from planner_api.optimizer.search import solve
 from planner_api.optimizer.table_bound import relative_gap, score_range, table_bounds
+from planner_api.optimizer.warm_up import load_solvers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,6 +105,7 @@ class Result:
 
 def measure(*, quick: bool = False) -> tuple[Result, ...]:
     """Every series; a few cases of the smaller ones if it must be quick."""
+    load_solvers()
     solved(generate_problem(Kind(size=Size(layers=12, slices=12), spread=SPREAD), 0))
     return tuple(_result(series) for series in (QUICK if quick else FULL))
 

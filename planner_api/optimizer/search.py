@@ -8,14 +8,15 @@ cancellation are asked for from outside and only cut the search short.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from planner_api.optimizer.bounds import upper_bounds
 from planner_api.optimizer.choice import evaluate
-from planner_api.optimizer.closer import best_of_core, core_of, mixed
+from planner_api.optimizer.closer import best_of_core, core_of, cut_core, mixed
 from planner_api.optimizer.columns import refine
 from planner_api.optimizer.cp_sat import Effort
 from planner_api.optimizer.exchange import exchanged
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plan_contracts import ShadowPrices
+    from planner_api.optimizer.closer import Closed
     from planner_api.optimizer.columns import Refined
     from planner_api.optimizer.cp_sat import Search
     from planner_api.optimizer.multipliers import Multipliers
@@ -47,23 +49,36 @@ ALMOST = 1 - 1e-6
 SOLVER_EFFORT_PER_MS = 0.0002
 """Deterministic seconds of CP-SAT for each millisecond of the time limit: some seconds of it."""
 
+MOST_GROUPS = 50
+"""SCIP is slow where preload is a number for (nearly) every shard."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Closing:
     """One round over the open pairs: a mix of known choices, or a core of so many states.
 
-    effort: deterministic seconds for each pair at most.
+    effort: deterministic seconds for each pair at most. by: how a core is searched. beyond: only
+    plans better than the best known by more than the gap are asked for; most often few states
+    could be part of one, and there is none. above, below: for pairs whose bound lies so many
+    gaps beyond the gap.
     """
 
     states: int | None
     effort: float
-    search: Search = "by_relaxation"
+    by: Search | Literal["cuts"] = "by_relaxation"
+    beyond: bool = False
+    above: float = 0.0
+    below: float = math.inf
 
 
 CLOSINGS = (
+    Closing(states=None, effort=0.006, above=1.0),
+    Closing(states=3000, effort=0.025, beyond=True),
+    Closing(states=700, effort=0.02, by="cuts", beyond=True, below=2.0),
+    Closing(states=3000, effort=0.025, by="by_pseudo_costs", beyond=True),
+    Closing(states=700, effort=0.12, by="cuts", beyond=True, below=2.0),
     Closing(states=3000, effort=0.03),
-    Closing(states=None, effort=0.006),
-    Closing(states=1_000_000, effort=10.0, search="by_pseudo_costs"),
+    Closing(states=1_000_000, effort=10.0, by="by_pseudo_costs"),
 )
 
 
@@ -212,18 +227,20 @@ class _Search:
     def close_pairs(self, closing: Closing) -> None:
         """Ask CP-SAT for better plans of every pair that is still open."""
         for pair in self.ledger.open_pairs(self.target):
-            if self.ledger.ceiling(pair) > self.target:
+            beyond = (self.ledger.ceiling(pair) - self.target) / self.goal
+            if closing.above < beyond <= closing.below:
                 if self.solver_effort <= 0 or pair not in self.opened or self.stopped():
                     return
                 self.close_pair(self.opened[pair], closing)
                 self.report()
 
     def close_pair(self, opened: Opened, closing: Closing) -> None:
-        model, refined = opened.model, opened.refined
+        model = opened.model
         base = self.problem.pair_base(model.pair)
-        best = -np.inf if self.best is None else self.best.evaluation.objective
+        least = -np.inf if self.best is None else self.best.evaluation.objective
+        least = self.target if closing.beyond else least
         wanted = Wanted(
-            least=max(0.0, (best - base) / model.unit),
+            least=max(0.0, (least - base) / model.unit),
             most=(self.ledger.ceiling(model.pair) - base) / model.unit,
             close_enough=self.goal / model.unit,
         )
@@ -233,18 +250,30 @@ class _Search:
             wall_limit_s=options.time_limit_ms / 1000,
             seed=options.seed,
         )
-        if closing.states is None:
-            closed = mixed(model, refined.columns, wanted, effort)
-        else:
-            known = self.known_of(model)
-            core = core_of(model, refined, known, least=wanted.least, most_states=closing.states)
-            closed = best_of_core(model, core, wanted, effort, closing.search)
+        closed = self.closed(opened, closing, wanted, effort)
+        if closed is None:
+            return
         self.solver_effort -= closed.answer.deterministic_time
         self.truncated = self.truncated or closed.answer.truncated
         if closed.selection is not None:
             self.polish(opened, closed.selection)
         if closed.answer.most_gain is not None:
-            self.take_word(model, closed.answer.most_gain, best)
+            self.take_word(model, closed.answer.most_gain, least)
+
+    def closed(
+        self, opened: Opened, closing: Closing, wanted: Wanted, effort: Effort
+    ) -> Closed | None:
+        """What a solver makes of a pair; None if the closing is not for pairs like it."""
+        model, refined = opened.model, opened.refined
+        if closing.states is None:
+            return mixed(model, refined.columns, wanted, effort)
+        known = None if closing.beyond else self.known_of(model)
+        core = core_of(model, refined, known, least=wanted.least, most_states=closing.states)
+        if closing.by != "cuts":
+            return best_of_core(model, core, wanted, effort, closing.by)
+        if core.whole and len(core.groups.layers) <= MOST_GROUPS:
+            return cut_core(model, core, wanted, effort)
+        return None
 
     def known_of(self, model: PairModel) -> Selection | None:
         """The best plan if it is of this pair."""
@@ -260,11 +289,11 @@ class _Search:
             better = filled(model, selection, prices)
             self.offer_selection(model, exchanged(model, better, prices, enough=self.enough(model)))
 
-    def take_word(self, model: PairModel, most_gain: float, known: float) -> None:
-        """What a solver proved of a pair, plans at least as good as the best known asked for."""
+    def take_word(self, model: PairModel, most_gain: float, least: float) -> None:
+        """What a solver proved of a pair's plans that score `least` or more."""
         base = self.problem.pair_base(model.pair)
-        empty = most_gain == -np.inf and known <= base
-        bound = max(base + model.unit * most_gain, known)
+        empty = most_gain == -np.inf and least <= base
+        bound = max(base + model.unit * most_gain, least)
         self.ledger.take_word(model.pair, -np.inf if empty else bound)
 
     def shadow_prices(self) -> ShadowPrices | None:

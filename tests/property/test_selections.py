@@ -11,7 +11,7 @@ import exhaustive
 from instances import problem_of, tiny
 from planner_api.optimizer.bounds import may_hold_plans, upper_bounds
 from planner_api.optimizer.choice import evaluate
-from planner_api.optimizer.closer import best_of_core, core_of, mixed
+from planner_api.optimizer.closer import best_of_core, core_of, cut_core, mixed
 from planner_api.optimizer.columns import refine
 from planner_api.optimizer.cp_sat import Effort
 from planner_api.optimizer.exchange import exchanged
@@ -153,6 +153,22 @@ def test_the_whole_core_holds_the_best_plan(seed: int) -> None:
             found = evaluate(model.problem, model.choice(closed.selection))
             assert found.feasible
             assert found.objective == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cuts_rule_out_what_is_better_than_the_best_and_nothing_else(seed: int) -> None:
+    optima = exhaustive.solve(tiny(seed)).by_pair
+    for model in _models(seed):
+        refined = refine(model, model.free(), enough=-np.inf, tolerance=1e-9)
+        base = model.problem.pair_base(model.pair)
+        best = (optima.get(model.pair, base) - base) / model.unit
+        for least, is_there in ((best, model.pair in optima), (best + 0.1, False)):
+            core = core_of(model, refined, None, least=least - 1e-9, most_states=10**6)
+            wanted = Wanted(least=least, most=max(0.0, refined.bound), close_enough=1.0)
+            said = cut_core(model, core, wanted, ALL).answer.most_gain
+            assert said is None or not is_there
+            # PATH rows are only some of the limits where reads may not run ahead freely.
+            assert said == -np.inf or is_there or model.problem.read_ahead is not None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
