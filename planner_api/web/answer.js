@@ -55,12 +55,18 @@ function showPlan({ plan, certificate, simulation }, { unit }) {
   metric("latency", time(predicted.latency_us),
     spare >= 0 ? `${time(spare)} to spare` : `${time(-spare)} too late`);
   byId("metric-hit").classList.toggle("pending", !simulation);
-  if (simulation) metric("hit", percent(simulation.hit_probability), `of ${simulation.runs} runs with jitter`);
+  if (simulation) metric("hit", percent(simulation.hit_probability), spread(simulation));
   metric("gap", percent(certificate.relative_gap, certificate.relative_gap < 0.001 ? 3 : 2),
     `bound ${score(certificate.upper_bound)}`);
   metric("submodel", `${plan.depth} × ${plan.width}`, `layers × slices, mean ${meanBits.toFixed(1)} bit`);
   metric("peak", size(predicted.peak_memory_bytes), `reads ${size(bytesOf(plan.reads))}, `
     + `preloads ${size(bytesOf(plan.preload_reads))}`);
+}
+
+/** How many runs the share in time is of, and whether they differ at all. */
+function spread({ runs, quantiles_us: quantiles }) {
+  const alike = new Set(Object.values(quantiles)).size === 1;
+  return alike ? `of ${runs} runs, all alike` : `of ${runs} runs with jitter`;
 }
 
 const unitText = (unit) => (unit === "1" ? "higher is better" : `${unit}, higher is better`);

@@ -16,7 +16,7 @@ import { Explorer } from "./explore.js";
 import { usedEntry } from "./limits.js";
 import { MeasuredRuns } from "./measured.js";
 import { Pictures } from "./pictures.js";
-import { DEFAULTS, toRequest, toWhatIf, withRule } from "./scenario.js";
+import { toRequest, toWhatIf, withRule } from "./scenario.js";
 import { measurePaint } from "./timing.js";
 import { TryIt } from "./tryit.js";
 import { Uploads } from "./uploads.js";
@@ -178,19 +178,11 @@ async function start() {
     const unknown = dropUnknown(given, lists);
     notify([...mistakes, ...unknown]);
     const whole = await completed(given, lists);
-    byId("empty").hidden = whole !== null;
-    document.body.classList.toggle("nothing", whole === null);
-    if (!whole) return controls.show(bare(), lists, null);
     await compare.keep(other ? await completed(other, lists) : null, lists);
     return await open(whole, { replace: true });
   } catch (error) {
     return showError(error);
   }
-}
-
-/** A scenario without documents, for an empty page. */
-function bare() {
-  return { ...DEFAULTS, device: "", model: "", importance: "", latencyUs: 0, preloadBytes: 0 };
 }
 
 /** @param {string[]} mistakes of the address */

@@ -87,7 +87,7 @@ export class Charts {
       type: "bar", x: counts.map((_, i) => (edges[i] + edges[i + 1]) / 2 / MS),
       y: counts.map((count) => (100 * count) / runs),
       width: counts.map((_, i) => Math.max(least, edges[i + 1] - edges[i]) / MS),
-      marker: { color: counts.map((_, i) => colour(edges[i] < scenario.latencyUs ? "accent" : "deadline")) },
+      marker: { color: counts.map((_, i) => colour(edges[i] <= scenario.latencyUs ? "accent" : "deadline")) },
       hovertemplate: "%{y:.1f} % around %{x:.1f} ms<extra></extra>",
     };
     const hit = response.simulation?.hit_probability;

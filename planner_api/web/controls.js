@@ -110,14 +110,14 @@ export class Controls {
   /**
    * Show a scenario.
    * @param {Scenario} scenario @param {Lists} lists
-   * @param {import("./limits.js").Documents | null} documents null while they are not known
+   * @param {import("./limits.js").Documents} documents
    */
   show(scenario, lists, documents) {
     this.#showChoices(scenario, lists);
     for (const part of ["latencyUs", "preloadBytes", "memoryBytes", "readAheadLayers", "quantile",
       "bandwidthFactor", "computeFactor"]) this.fields[part].set(scenario[part]);
     this.showRules(scenario);
-    if (documents) this.#showDocuments(scenario, documents);
+    this.#showDocuments(scenario, documents);
   }
 
   #showChoices(scenario, { devices, models, importance }) {

@@ -64,15 +64,14 @@ export async function fetchDocuments({ device, model, importance }) {
 }
 
 /**
- * A whole scenario out of what an address gives: names by what is registered, numbers by the
- * documents. Null if nothing that would do is registered.
+ * A whole scenario out of what an address gives: names by what is registered (an example ships
+ * with the service), numbers by the documents.
  * @param {Partial<import("./scenario.js").Scenario>} given
  * @param {import("./controls.js").Lists} lists
  */
 export async function completed(given, lists) {
   const model = given.model ?? lists.importance.map(modelOfTable(lists.models)).find(Boolean);
   const importance = given.importance ?? importanceFor(model, lists.importance);
-  if (!model || !importance) return null;
   const manifest = await fetchDocument("model", model);
   const device = given.device ?? await fittingDevice(manifest, lists.devices);
   const documents = await fetchDocuments({ device, model, importance });

@@ -22,10 +22,17 @@ export class Uploads {
       element("label", { for: "upload-kind" }, "Kind"), this.kind,
       element("label", { for: "upload-file" }, "JSON file"), this.file,
       element("div", { class: "actions" }, this.register), this.state, this.errors));
-    this.kind.addEventListener("change", () => this.#check());
+    this.kind.addEventListener("change", () => this.#clear());
     this.file.addEventListener("change", () => this.#check());
     this.register.addEventListener("click", () => this.#send());
     this.register.disabled = true;
+  }
+
+  /** A file was chosen as one kind of document: as another it is to be chosen anew. */
+  #clear() {
+    this.file.value = "";
+    this.errors.replaceChildren();
+    return this.#check();
   }
 
   async #check() {
