@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from shard_builder.configuration import Elasticity
     from shard_builder.elastic.batches import Batch
-    from shard_builder.elastic.settings import TrainingSettings
     from shard_builder.elastic.state import TrainingState
     from shard_builder.elastic.training import Training
 
@@ -42,18 +41,14 @@ def plain_loss(training: Training, state: TrainingState, batch: Batch) -> Tensor
 
 
 def elastic_loss(training: Training, state: TrainingState, batch: Batch) -> Tensor:
-    """The sum over the submodels of this step; the whole model teaches all others."""
+    """The sum over the submodels of this step: cross-entropy and divergence from the teacher."""
     dropout = training.step_dropout(state)
-    classes = training.classes_of(batch)
-    whole, *others = sandwich(training.elasticity, training.step_random(state))
-
-    def logits(run: Pass) -> list[Tensor]:
-        return training.network.logits(state.weights, batch, run.depths, run.width, dropout)
-
-    *shallower, teacher = logits(whole)
-    taught = [*shallower, *(answer for run in others for answer in logits(run))]
-    losses = [_distilled(answer, classes, teacher.detach(), training.settings) for answer in taught]
-    return F.cross_entropy(teacher, classes) + torch.stack(losses).sum()
+    losses = [
+        _distilled(training, state, batch, logits)
+        for depths, width in sandwich(training.elasticity, training.step_random(state))
+        for logits in training.network.logits(state.weights, batch, depths, width, dropout)
+    ]
+    return torch.stack(losses).sum()
 
 
 def sandwich(elasticity: Elasticity, random: np.random.Generator) -> tuple[Pass, Pass, Pass]:
@@ -79,12 +74,12 @@ def _with_shallower(
     return (depths[int(random.integers(place))], depths[place])
 
 
-def _distilled(
-    logits: Tensor, classes: Tensor, teacher: Tensor, settings: TrainingSettings
-) -> Tensor:
+def _distilled(training: Training, state: TrainingState, batch: Batch, logits: Tensor) -> Tensor:
     """Part cross-entropy, part divergence from the softened teacher (Hinton et al. 2015)."""
-    share, heat = settings.distillation_share, settings.temperature
+    share, heat = training.settings.distillation_share, training.settings.temperature
+    teacher = state.teacher[torch.from_numpy(batch.rows)]
     aim = torch.log_softmax(teacher / heat, dim=-1)
     answer = torch.log_softmax(logits / heat, dim=-1)
     soft = F.kl_div(answer, aim, reduction="batchmean", log_target=True)
-    return (1 - share) * F.cross_entropy(logits, classes) + share * heat**2 * soft
+    hard = F.cross_entropy(logits, training.classes_of(batch))
+    return (1 - share) * hard + share * heat**2 * soft

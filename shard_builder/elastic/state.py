@@ -23,7 +23,8 @@ Stage = Literal["plain", "elastic"]
 class TrainingState:
     """Where training stands: `step` batches of `stage` are done.
 
-    `run` is the digest of all that decides the result.
+    `run` is the digest of all that decides the result. `teacher` has a logit for every training
+    row and class; it is empty during the plain stage, which makes it.
     """
 
     run: str
@@ -31,6 +32,7 @@ class TrainingState:
     stage: Stage = "plain"
     step: int = 0
     optimiser: dict[str, Any] = field(default_factory=dict[str, "Any"])
+    teacher: Tensor = field(default_factory=lambda: torch.empty(0))
 
     def save(self, path: Path) -> None:
         """Replace the file in one go."""

@@ -1,9 +1,9 @@
 """Trains one set of weights for every depth and width (torch).
 
 1. Plain: the whole model, cross-entropy.
-2. Heads and neurons are sorted by importance.
-3. Elastic: every batch goes through the whole model, the smallest one and a random one, and the
-   whole model teaches the others (sandwich rule and in-place distillation, Yu & Huang 2019).
+2. Its logits on all training rows are kept: it is the teacher. Heads and neurons are sorted.
+3. Elastic: every batch goes through the whole model, the smallest one and a random one (the
+   sandwich rule of Yu & Huang 2019), all distilling from the teacher.
 """
 
 # torch is an extra: where types are checked it is absent, and all it gives is unknown.
@@ -66,7 +66,7 @@ def train(
     plain, total = training.steps("plain"), training.steps("plain") + training.steps("elastic")
     if state.stage == "plain":
         _Stage(training, state, file).run(plain_loss, lambda done: progress(done, total))
-        _rewire(training, state)
+        _end_plain_stage(training, state)
         state.save(file.path)
     _Stage(training, state, file).run(elastic_loss, lambda done: progress(plain + done, total))
     state.save(file.path)
@@ -82,12 +82,17 @@ def predict(
 ) -> NDArray[np.float32]:
     """(depths, rows, labels) logits in float32, without dropout."""
     tensors = {name: torch.from_numpy(values) for name, values in weights.items()}
-    labels = len(weights["head.output.bias"])
-    logits = np.zeros((len(depths), len(rows.lengths), labels), np.float32)
+    return _logits(training, tensors, rows, depths, width).numpy()
+
+
+def _logits(
+    training: Training, weights: Weights, rows: TokenRows, depths: tuple[int, ...], width: int
+) -> Tensor:
+    logits = torch.zeros(len(depths), len(rows.lengths), len(weights["head.output.bias"]))
     with torch.no_grad():
         for batch in rows.batches(INFERENCE_ROWS):
-            found = training.network.logits(tensors, batch, depths, width)
-            logits[:, batch.rows] = torch.stack(found).numpy()
+            found = training.network.logits(weights, batch, depths, width)
+            logits[:, torch.from_numpy(batch.rows)] = torch.stack(found)
     return logits
 
 
@@ -150,8 +155,16 @@ def _optimiser(weights: Weights, decay: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, fused=True)
 
 
+def _end_plain_stage(training: Training, state: TrainingState) -> None:
+    """Keep the teacher's logits, then sort its heads and neurons."""
+    whole = training.elasticity.depths[-1:], training.elasticity.widths[-1]
+    with training.precision():
+        state.teacher = _logits(training, state.weights, training.rows, *whole)[0]
+    _rewire(training, state)
+    state.stage, state.step = "elastic", 0
+
+
 def _rewire(training: Training, state: TrainingState) -> None:
-    """Sort heads and neurons; the plain stage is over."""
     importance = Importance(training.elasticity.depths[-1], training.network.geometry)
     random = np.random.default_rng(training.settings.seed)
     batches = training.rows.batches(training.settings.batch_rows, random)
@@ -163,7 +176,6 @@ def _rewire(training: Training, state: TrainingState) -> None:
         for weight in state.weights.values():
             weight.grad = None
     importance.rewire(state.weights)
-    state.stage, state.step = "elastic", 0
 
 
 def _loss_without_dropout(training: Training, state: TrainingState, batch: Batch) -> Tensor:
