@@ -215,4 +215,5 @@ byId("reset").addEventListener("click", () => {
   start();
 });
 addEventListener("popstate", start);
+document.body.classList.add("built");
 start();

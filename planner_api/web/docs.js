@@ -1,12 +1,6 @@
 // Renders /openapi.json: operations by tag, then the documents they exchange.
 
-/** An element with attributes and children; text is always text, never markup. */
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children.flat());
-  return made;
-}
+import { element } from "/web/dom.js";
 
 const nameOf = (reference) => reference.split("/").at(-1);
 const schemaAnchor = (name) => `schema-${name}`;

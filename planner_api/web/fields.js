@@ -37,6 +37,7 @@ export class NumberField {
     this.error = errorLine(id);
     this.root = this.#layout();
     this.#listen();
+    if (optional) this.set(null);
   }
 
   #layout() {
