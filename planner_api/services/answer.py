@@ -17,7 +17,7 @@ from planner_api.optimizer.exact import solve_exact
 from planner_api.optimizer.infeasibility import explain
 from planner_api.optimizer.policies import BASELINES, run_policy
 from planner_api.optimizer.problem import build_problem
-from planner_api.optimizer.search import solve
+from planner_api.optimizer.search import Progress, solve
 from planner_api.optimizer.solution import Solution
 from planner_api.optimizer.table_bound import table_bounds, table_pair_bounds
 from planner_api.optimizer.tables import tables_of
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from plan_contracts.response import Status
     from planner_api.optimizer.choice import Choice
     from planner_api.optimizer.problem import PlanInputs, Problem
-    from planner_api.optimizer.search import Progress
     from planner_api.optimizer.solution import Candidate
 
 SIMULATION_RUNS = 1000
@@ -81,8 +80,25 @@ def find_plan(problem: Problem, watch: Watch = UNWATCHED) -> Found:
     """The plan that the request's policy, and its quantile if it has one, ask for."""
     if problem.inputs.target.latency_quantile is None:
         return Found(solution=_solve(problem, watch), why_not=partial(_needed, problem))
-    search = solve_at_quantile(problem, partial(_solve, watch=replace(watch, on_progress=None)))
+    search = solve_at_quantile(
+        problem,
+        partial(_solve, watch=replace(watch, on_progress=None)),
+        cancelled=watch.cancelled,
+        on_kept=partial(_told, watch),
+    )
     return Found(solution=search.solution, why_not=partial(why_not, problem, search))
+
+
+def _told(watch: Watch, kept: Solution) -> None:
+    """A plan that keeps to the quantile, as progress."""
+    if watch.on_progress is not None and kept.candidate is not None:
+        watch.on_progress(
+            Progress(
+                lower_bound=kept.candidate.evaluation.objective,
+                upper_bound=kept.upper_bound,
+                candidate=kept.candidate,
+            )
+        )
 
 
 def respond(problem: Problem, found: Found) -> Answer:

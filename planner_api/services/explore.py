@@ -20,7 +20,7 @@ from planner_api.optimizer.assemble import to_certificate, to_plan
 from planner_api.optimizer.frontier import settle
 from planner_api.optimizer.grid import Grid
 from planner_api.optimizer.problem import build_problem
-from planner_api.optimizer.solution import Solution
+from planner_api.optimizer.solution import Solution, preference
 from planner_api.services.answer import (
     SIMULATION_RUNS,
     Watch,
@@ -210,6 +210,7 @@ class _Answering:
         self._clock_us = exploration.clock_us
         self._started_us = self._due_us = self._clock_us()
         self._simulate_us = 0
+        self._best: Candidate | None = None
 
     def run(self) -> None:
         if self._problem.inputs.target.latency_quantile is not None:
@@ -241,6 +242,8 @@ class _Answering:
 
     def _tell_of(self, candidate: Candidate | None, upper_bound: float) -> None:
         written_us = self._clock_us()
+        known = [plan for plan in (candidate, self._best) if plan is not None]
+        candidate = self._best = min(known, key=preference, default=None)
         response = candidate and _early_response(self._problem, candidate, upper_bound)
         simulated = _simulated(self._problem, response and response.plan)
         self._simulate_us += self._clock_us() - written_us

@@ -57,6 +57,11 @@ SEARCH_SEED = 1
 FRESH_SEED = 2
 """Added to the request's seed, with which the response's simulation runs."""
 
+
+def _never() -> bool:
+    return False
+
+
 Planner: TypeAlias = Callable[[Problem], Solution]
 """Makes the best plan of a problem, jitter aside."""
 
@@ -89,18 +94,33 @@ class QuantileSearch:
     share: float | None = None
 
 
-def solve_at_quantile(problem: Problem, planner: Planner) -> QuantileSearch:
+def solve_at_quantile(
+    problem: Problem,
+    planner: Planner,
+    *,
+    cancelled: Callable[[], bool] = _never,
+    on_kept: Callable[[Solution], None] | None = None,
+) -> QuantileSearch:
     """The best plan found that keeps to the target's `latency_quantile`; ValueError if null.
 
     For the policy `optimal` the baselines are tried too, and single shards of the plan are raised
-    where it has runs to spare.
+    where it has runs to spare. `on_kept` is told of plans that kept to q in the search's runs, as
+    they are found; once `cancelled`, nothing more is tried.
     """
     quantile = _wanted(problem)
     undisturbed = planner(problem)
     if undisturbed.candidate is None:
         return QuantileSearch(solution=undisturbed)
-    trials = list(_bisect(problem, planner, _judge(problem, undisturbed, 0.0)))
+    trials: list[Trial] = []
+    for trial in _bisect(problem, planner, _judge(problem, undisturbed, 0.0)):
+        trials.append(trial)
+        if on_kept is not None and trial.share >= quantile:
+            on_kept(replace(undisturbed, candidate=trial.candidate))
+        if cancelled():
+            break
     kept = [trial for trial in trials if trial.share >= quantile]
+    if cancelled():
+        return QuantileSearch(solution=replace(undisturbed, candidate=None, truncated=True))
     if problem.inputs.options.policy == "optimal":
         kept += _baselines(problem, undisturbed)
     best = _verified(problem, kept)

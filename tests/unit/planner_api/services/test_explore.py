@@ -154,6 +154,14 @@ def test_a_quantile_begins_with_a_plan_that_keeps_to_it(tmp_path: Path) -> None:
     assert np.mean(latencies <= 400) >= 0.9
 
 
+def test_plans_for_a_quantile_get_better(tmp_path: Path) -> None:
+    request = jittery(e2_json(), sigma=0.1, latency_us=330, latency_quantile=0.9)
+    responses = [one.response for one in answers_of(told(tmp_path, request))]
+    objectives = [r.certificate.objective for r in responses if r and r.certificate]
+    assert len(objectives) > 2
+    assert objectives == sorted(objectives)
+
+
 def test_time_is_told_by_what_it_went_to(tmp_path: Path) -> None:
     final = answers_of(told(tmp_path, e1_json(), step_us=1000))[-1]
     spent = final.elapsed_us

@@ -23,6 +23,7 @@ from simulator import monte_carlo
 
 if TYPE_CHECKING:
     from planner_api.optimizer.problem import Problem
+    from planner_api.optimizer.solution import Solution
 
 
 def e2(
@@ -56,6 +57,27 @@ def test_a_plan_without_margin_misses_its_deadline_often() -> None:
 
 def test_the_plan_found_keeps_its_deadline_on_samples_nobody_has_seen() -> None:
     assert share_in_time(e2(), seed=9_999) >= 0.94
+
+
+def test_plans_that_keep_to_the_quantile_are_told_as_they_are_found() -> None:
+    told: list[Solution] = []
+    search = solve_at_quantile(e2(), solve_exact, on_kept=told.append)
+    kept = [trial for trial in search.trials if trial.share >= 0.95]
+    candidates = [solution.candidate for solution in told]
+    assert candidates
+    assert candidates == [trial.candidate for trial in kept][: len(told)]
+
+
+def test_once_cancelled_nothing_more_is_tried() -> None:
+    planned: list[Problem] = []
+
+    def planner(problem: Problem) -> Solution:
+        planned.append(problem)
+        return solve_exact(problem)
+
+    search = solve_at_quantile(e2(), planner, cancelled=lambda: len(planned) >= 2)
+    assert len(planned) == 2
+    assert (search.solution.candidate, search.solution.truncated) == (None, True)
 
 
 def test_the_bounds_are_those_of_the_request_without_its_quantile() -> None:
