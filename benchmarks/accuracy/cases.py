@@ -38,7 +38,7 @@ class Scale(NamedTuple):
 
 WHOLE = Scale(
     calibration=512,
-    profile=512,
+    profile=256,
     choice=256,
     judged=None,
     devices=3,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from benchmarks.accuracy.figures import PLANNERS
+from benchmarks.accuracy.headline import FULL, OPTIMAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,14 +98,20 @@ def planner_sheet(figures: Iterable[PlannerFigure], unit: str) -> Sheet:
                 f"{figure.latency_us / MICROSECONDS_PER_MS:.1f}",
                 _accuracies(figure.accuracies),
                 f"{figure.distance.mean:.4f}",
-                "" if figure.planner == PLANNERS[0] else _interval(figure.more),
-                "" if figure.planner == PLANNERS[0] else figure.verdict,
-                "" if figure.chance is None else f"{figure.chance:.3f}",
+                *_beside_optimal(figure),
             )
             for figure in figures
         ),
         left=5,
     )
+
+
+def _beside_optimal(figure: PlannerFigure) -> tuple[str, str, str]:
+    """Nothing for `optimal` itself, and the full model, which has no deadline."""
+    if figure.planner in {OPTIMAL, FULL}:
+        return "", "", ""
+    chance = "" if figure.chance is None else f"{figure.chance:.3f}"
+    return _interval(figure.more), figure.verdict, chance
 
 
 def gap_sheet(figures: Iterable[GapFigure], unit: str) -> Sheet:
