@@ -89,7 +89,10 @@ def mendable(error: Exception) -> str | None:
 def build(
     checkpoint: Annotated[
         str,
-        typer.Argument(help="A Hugging Face checkpoint folder; example: the installed example."),
+        typer.Argument(
+            help="A Hugging Face checkpoint folder; example: the installed MiniLM; "
+            "sentiment: the elastic classifier that ships."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder to write the store to.")],
     name: Annotated[

@@ -15,6 +15,7 @@ from shard_builder.slicing import layer_matrices
 from shard_builder.tensor_file import StoredTensor, read_tensors
 from shard_builder.tensor_names import (
     CROSS_ATTENTION,
+    EMBEDDINGS,
     NAMES,
     RELATIVE_POSITIONS,
     WORD_EMBEDDINGS,
@@ -52,19 +53,24 @@ class Checkpoint:
     elasticity: Elasticity | None = None
 
 
-def read_checkpoint(folder: Path, *, model: str | None = None) -> Checkpoint:
+def read_checkpoint(
+    folder: Path, *, model: str | None = None, embeddings: Path | None = None
+) -> Checkpoint:
     """Read a checkpoint folder; `model` names it (None: the folder's name).
 
     Takes `config.json`, `model.safetensors` (or its index and parts) and, if there,
-    `tokenizer.json`; a sentence-transformers folder also `modules.json`. CheckpointError says
-    why a checkpoint cannot be sharded: the field or tensor, its value and the rule.
+    `tokenizer.json`; a sentence-transformers folder also `modules.json`. `embeddings` is another
+    checkpoint folder, for one that lacks embeddings and tokeniser and names its tensors without a
+    prefix. CheckpointError says why a checkpoint cannot be sharded: the field or tensor, its value
+    and the rule.
     """
     if not folder.is_dir():
         message = f"a checkpoint must be a folder, got {folder}"
         raise CheckpointError(message)
     pooling = read_pooling(folder)
     place = pooling.transformer
-    tensors = _Tensors(place, read_tensors(place))
+    borrowed = {} if embeddings is None else embedding_tensors(read_tensors(embeddings))
+    tensors = _Tensors(place, borrowed | read_tensors(place))
     configuration = read_configuration(place / "config.json")
     head = _head_tensors(tensors, configuration)
     return Checkpoint(
@@ -75,9 +81,18 @@ def read_checkpoint(folder: Path, *, model: str | None = None) -> Checkpoint:
             _layer_matrices(tensors, configuration, layer) for layer in range(configuration.layers)
         ),
         resident=_body_resident(tensors, configuration) | head,
-        tokenizer=_tokenizer(folder, place),
+        tokenizer=_tokenizer(folder, place, *([] if embeddings is None else [embeddings])),
         elasticity=configuration.elasticity,
     )
+
+
+def embedding_tensors(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
+    """The embeddings among a checkpoint's tensors, by name without prefix."""
+    return {
+        name[name.index(EMBEDDINGS) :]: tensor
+        for name, tensor in tensors.items()
+        if EMBEDDINGS in name
+    }
 
 
 class _Tensors:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 """Every family has this tensor; what stands before it is the prefix of the body."""
 
+EMBEDDINGS = "embeddings."
+"""In every family their names begin with this, below the prefix; no other name has it."""
+
 CROSS_ATTENTION = "crossattention"
 RELATIVE_POSITIONS = "distance_embedding"
 

@@ -15,7 +15,7 @@ from shard_builder.calibration import calibrate
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.commands import ProfileOptions, profile
 from shard_builder.errors import CalibrationError
-from shard_builder.example_model import MODEL_NAME, example_checkpoint
+from shard_builder.example_model import MODEL_NAME, example_checkpoint, sentiment_checkpoint
 from shard_builder.store_writer import StoreOptions, build_store
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shard_builder.progress import Progress as Report
 
 EXAMPLE = "example"
+SENTIMENT = "sentiment"
 
 
 def build(  # noqa: PLR0913 - each is an option of the command
@@ -37,7 +38,7 @@ def build(  # noqa: PLR0913 - each is an option of the command
     calibration: Path | None,
     workers: int,
 ) -> None:
-    """Write the shard store of a checkpoint folder, or of the installed example model."""
+    """Write the shard store of a checkpoint folder or of an example model."""
     model = _checkpoint(checkpoint, name)
     if calibration is not None:
         options = replace(options, calibration=_calibrate(model, calibration, options))
@@ -61,18 +62,22 @@ def _calibrate(model: Checkpoint, text: Path, options: StoreOptions) -> Calibrat
 
 
 def _checkpoint(place: str, name: str | None) -> Checkpoint:
-    if name is None and _is_example(place):
+    if _names(SENTIMENT, place):
+        model = sentiment_checkpoint()
+        return replace(model, model=name or model.model)
+    if name is None and _names(EXAMPLE, place):
         name = MODEL_NAME
     return read_checkpoint(checkpoint_folder(place), model=name)
 
 
 def checkpoint_folder(place: str) -> Path:
     """The folder of this path, or that of the installed example model."""
-    return example_checkpoint() if _is_example(place) else Path(place)
+    return example_checkpoint() if _names(EXAMPLE, place) else Path(place)
 
 
-def _is_example(place: str) -> bool:
-    return place == EXAMPLE and not Path(place).exists()
+def _names(word: str, place: str) -> bool:
+    """Whether a place is this word, and no folder of that name."""
+    return place == word and not Path(place).exists()
 
 
 def profile_importance(store: Path, out: Path, *, options: ProfileOptions, workers: int) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONFIGURATION_FILE = "config.json"
+REPORT_FILE = "training.json"
 
 
 def require_new(out: Path) -> None:

@@ -12,7 +12,12 @@ from shard_builder.checkpoint import Checkpoint, read_checkpoint
 from shard_builder.configuration import Elasticity
 from shard_builder.elastic.accuracy import AccuracyTable, accuracy_table
 from shard_builder.elastic.batches import TokenRows
-from shard_builder.elastic.checkpoint_folder import CONFIGURATION_FILE, require_new, write_folder
+from shard_builder.elastic.checkpoint_folder import (
+    CONFIGURATION_FILE,
+    REPORT_FILE,
+    require_new,
+    write_folder,
+)
 from shard_builder.elastic.export import checkpoint_tensors, classifier_configuration
 from shard_builder.elastic.held_out import split_held_out
 from shard_builder.elastic.train import STEPS_BETWEEN_SAVES, StateFile, predict, train
@@ -28,8 +33,6 @@ if TYPE_CHECKING:
     from shard_builder.elastic.settings import TrainingSettings
     from shard_builder.task_file import Task
     from shard_runtime.weights import FloatArray
-
-REPORT_FILE = "training.json"
 
 
 @dataclass(frozen=True, kw_only=True)
