@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from planner_api.optimizer.interruption import interrupted_when
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -22,11 +24,15 @@ CUT_ROUNDS = {"by_relaxation": 5, "by_pseudo_costs": 2}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effort:
-    """How long to search: deterministic time decides; the wall limit only guards."""
+    """How long to search: deterministic time decides; wall limit and `stopped` only guard.
+
+    `stopped` is asked from another thread while the solver runs; None: never.
+    """
 
     deterministic_time: float
     wall_limit_s: float
     seed: int = 0
+    stopped: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +92,8 @@ def run(
         solver.parameters.max_cut_rounds_at_level_zero = CUT_ROUNDS[search]
     if search == "by_pseudo_costs":
         solver.parameters.search_branching = cp_model.PSEUDO_COST_SEARCH
-    code = solver.solve(model)
+    with interrupted_when(effort.stopped, solver.stop_search):
+        code = solver.solve(model)
     found = code in {cp_model.OPTIMAL, cp_model.FEASIBLE}
     statuses: dict[cp_model.CpSolverStatus, Status] = {
         cp_model.OPTIMAL: "optimal",

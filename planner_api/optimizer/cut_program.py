@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from planner_api.optimizer.interruption import interrupted_when
 from planner_api.optimizer.options import path_limits, sum_limits, together
 from planner_api.optimizer.program import Answer
 
@@ -101,10 +102,12 @@ class CutProgram:
         parameters = f"{PARAMETERS}limits/totalnodes = {nodes}\n"
         self._program.SetSolverSpecificParametersAsString(parameters)
         self._program.SetTimeLimit(round(1000 * effort.wall_limit_s))
-        status = self._program.Solve()
+        with interrupted_when(effort.stopped, self._program.InterruptSolve):
+            status = self._program.Solve()
         found = status in {self._program.OPTIMAL, self._program.FEASIBLE}
         empty = status == self._program.INFEASIBLE
         ended_early = self._program.wall_time() >= 1000 * effort.wall_limit_s
+        ended_early = ended_early or (effort.stopped is not None and effort.stopped())
         return Answer(
             taken=self._values(self._variables[: self._options]) if found else None,
             preloaded=self._values(self._variables[self._options :]) if found else None,

@@ -216,6 +216,7 @@ class _Settler:
             deterministic_time=closing.deterministic_time,
             wall_limit_s=WALL_LIMIT_S,
             seed=model.problem.inputs.options.seed,
+            stopped=self.stopped,
         )
         closed = best_of_core(model, core, wanted, effort, closing.search)
         if closed.selection is not None:

@@ -249,6 +249,7 @@ class _Search:
             deterministic_time=min(closing.effort, self.solver_effort),
             wall_limit_s=options.time_limit_ms / 1000,
             seed=options.seed,
+            stopped=self._stopped,
         )
         closed = self.closed(opened, closing, wanted, effort)
         if closed is None:
@@ -320,8 +321,8 @@ def solve(
 ) -> Solution:
     """The best plan within the gap that the request asks for, or the best found.
 
-    `cancelled` and `clock_expired` are asked between steps; once one is true the answer is what
-    is known by then, and `truncated`.
+    `cancelled` and `clock_expired` are asked between steps, and from another thread while a
+    solver runs; once one is true the answer is what is known by then, and `truncated`.
     """
     search = _Search(problem, lambda: cancelled() or clock_expired(), on_progress)
     search.run()
