@@ -123,6 +123,7 @@ function settle() {
 /** @param {any} trace a measured run of the plan on screen, or null */
 function showMeasured(trace) {
   pictures.showMeasured(trace);
+  downloads.measured = trace;
   charts.align(pictures.gantt.axisEndUs);
 }
 

@@ -2,18 +2,21 @@
 
 import { postJson } from "./client.js";
 import { byId, element, setText } from "./dom.js";
+import { hasDecodeWorker } from "./gantt.js";
 import { toRequest, toWhatIf } from "./scenario.js";
 import { shortDigest } from "./units.js";
 
 const THREADS = ["flash", "compute", "decode worker"];
 const THREAD_OF = { read: 1, compute: 2, stall: 2, decode: 2 };
+const WORKER = 3;
 
 export class Downloads {
   constructor() {
     this.#onClick("download-plan", () => save("plan.json", this.answer.response.plan));
-    this.#onClick("download-request", () => save("request.json", toRequest(this.scenario)));
+    this.#onClick("download-request", () => save("request.json", questionOf(this.scenario)));
     this.#onClick("download-report", () => save("report.json", this.answer.response));
-    this.#onClick("download-trace", () => save("trace.json", chromeTrace(this.answer.trace)));
+    this.#onClick("download-trace", () => save("trace.json", chromeTrace(
+      [this.answer.trace, this.measured].filter((trace) => trace !== null))));
     this.#onClick("store", () => this.#store());
     this.#enable();
   }
@@ -21,6 +24,8 @@ export class Downloads {
   #onClick(id, act) {
     byId(id).addEventListener("click", act);
   }
+
+  /** @type {any} a measured run of the plan, or null */ measured = null;
 
   /** Offer a final answer. */
   offer(answer, scenario) {
@@ -59,29 +64,37 @@ function save(name, document_) {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-/** A run as Chrome trace events, which Perfetto opens. */
-function chromeTrace(trace) {
-  const names = [["process_name", 0, `${trace.source} on ${trace.device}`],
-    ...THREADS.map((name, i) => ["thread_name", i + 1, name])];
-  return {
-    traceEvents: [
-      ...names.map(([name, tid, text]) => ({ ph: "M", name, pid: 1, tid, args: { name: text } })),
-      ...trace.spans.map(traceEvent),
-    ],
-    displayTimeUnit: "ms",
-  };
+/** What was asked: a PlanRequest, with the factors beside it if the device does not exist. */
+function questionOf(scenario) {
+  const [request, whatIf] = [toRequest(scenario), toWhatIf(scenario)];
+  return whatIf === null ? request : { request, what_if: whatIf };
 }
 
-function traceEvent({ kind, layer, slices, start_us: start, end_us: end, bytes }) {
-  return {
-    ph: "X", name: `${kind} layer ${layer}`, cat: kind, pid: 1, tid: THREAD_OF[kind], ts: start,
-    dur: end - start, args: { layer, slices, bytes },
-  };
+/** Runs as Chrome trace events, which Perfetto opens: one process a run, its threads below it. */
+function chromeTrace(traces) {
+  return { traceEvents: traces.flatMap((trace, i) => eventsOf(trace, i + 1)), displayTimeUnit: "ms" };
 }
 
+function eventsOf(trace, pid) {
+  const threads = { ...THREAD_OF, ...(hasDecodeWorker(trace) ? { decode: WORKER } : {}) };
+  const named = (name, tid, text) => ({ ph: "M", name, pid, tid, args: { name: text } });
+  return [
+    named("process_name", 0, `${trace.source} on ${trace.device}`),
+    ...THREADS.map((name, i) => named("thread_name", i + 1, name)),
+    ...trace.spans.map(({ kind, layer, slices, start_us: start, end_us: end, bytes }) => ({
+      ph: "X", name: `${kind} layer ${layer}`, cat: kind, pid, tid: threads[kind], ts: start,
+      dur: end - start, args: { layer, slices, bytes },
+    })),
+  ];
+}
+
+/** The question as commands; the command line only plans for devices that exist. */
 function commandsOf(scenario) {
-  const request = JSON.stringify(toRequest(scenario));
-  const quoted = `'${request.replaceAll("'", "'\\''")}'`;
+  const question = JSON.stringify(questionOf(scenario));
+  const quoted = `'${question.replaceAll("'", "'\\''")}'`;
+  if (toWhatIf(scenario) !== null) {
+    return [command("curl", `curl --no-buffer --json ${quoted} ${location.origin}/v1/explore`)];
+  }
   return [
     command("curl", `curl --json ${quoted} ${location.origin}/v1/plans`),
     command("command line", `printf %s ${quoted} | shardstream plan - --database DATABASE`),

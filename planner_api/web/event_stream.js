@@ -1,7 +1,9 @@
 // Server-Sent Events out of a response of fetch (EventSource cannot post).
 
+import { ServerGoneError } from "./client.js";
+
 /**
- * Every event of a stream: its name and its data, parsed as JSON.
+ * Every event of a stream: its name and its data, parsed as JSON. ServerGoneError if it breaks off.
  * @param {ReadableStream<Uint8Array>} body
  * @returns {AsyncGenerator<{name: string, data: any}>}
  */
@@ -10,13 +12,17 @@ export async function* eventsOf(body) {
   const decoder = /** @type {ReadableWritablePair<string, any>} */ (new TextDecoderStream());
   const reader = body.pipeThrough(decoder).getReader();
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(brokenOff);
     if (done) return;
     text += value;
     const blocks = text.replaceAll("\r\n", "\n").split("\n\n");
     text = blocks.pop() ?? "";
     yield* blocks.map(eventOf).filter((event) => event !== null);
   }
+}
+
+function brokenOff(cause) {
+  throw new ServerGoneError("the answer broke off", { cause });
 }
 
 function eventOf(block) {

@@ -11,6 +11,9 @@ const PATH = "/v1/explore";
  */
 const GRACE_MS = 120;
 
+const BUSY = 503;
+const BUSY_MS = 500;
+
 /**
  * @typedef {{body: object, since: number}} Question `since`: of the input, as performance.now()
  * @typedef {object} Handlers
@@ -67,9 +70,20 @@ export class Explorer {
         this.#deliver(data, { since, sent, received: performance.now(), first: !this.#answered });
       }
     } catch (error) {
-      if (!controller.signal.aborted) this.handlers.onError(error);
+      if (controller.signal.aborted) return;
+      this.handlers.onError(error);
+      if (isBusy(error)) return this.#again(controller, { body, since });
     }
     if (this.#running === controller) this.#finish();
+  }
+
+  /** Ask a busy service again, or the newer question if there is one. */
+  #again(controller, question) {
+    setTimeout(() => {
+      if (this.#running !== controller) return;
+      this.#next ??= question;
+      this.#start();
+    }, BUSY_MS);
   }
 
   #deliver(data, timing) {
@@ -83,4 +97,9 @@ export class Explorer {
     this.#answered = true;
     if (this.#next) this.#start();
   }
+}
+
+/** Whether the service explores as much as it may already, or its database is away for now. */
+function isBusy(error) {
+  return error instanceof ProblemError && error.status === BUSY;
 }

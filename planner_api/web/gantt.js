@@ -212,8 +212,8 @@ function described({ trace, deadlineUs }) {
     + `stalled for ${time(stalled)}`;
 }
 
-/** Whether decoding overlaps computing, so that it has a lane of its own. */
-function hasDecodeWorker(trace) {
+/** Whether decoding overlaps computing, so that it has a lane of its own. @param {Trace | null | undefined} trace */
+export function hasDecodeWorker(trace) {
   const own = (trace?.spans ?? []).filter((s) => s.kind !== "read");
   own.sort((a, b) => a.start_us - b.start_us || a.end_us - b.end_us);
   return own.some((span, i) => i > 0 && span.start_us < own[i - 1].end_us);
