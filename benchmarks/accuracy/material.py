@@ -17,7 +17,7 @@ from shard_builder.calibration import calibrate
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.importance import Profile, ProfileRequest, profile_importance
 from shard_builder.store_writer import BITWIDTHS, StoreOptions, build_store
-from shard_builder.task_file import Task, read_task
+from shard_builder.task_file import Task, joined, read_task
 from shard_runtime.files import write_atomically
 from shard_runtime.store import ShardStore
 
@@ -48,7 +48,7 @@ class Material:
     def _drawn(self) -> tuple[Text, ...]:
         """Training texts in an order of chance."""
         texts = read_task(self.data / "train.tsv", ()).texts
-        long = [text for text in texts if len(_joined(text).split()) >= LEAST_WORDS]
+        long = [text for text in texts if len(joined(text).split()) >= LEAST_WORDS]
         order: list[int] = np.random.default_rng(SEED).permutation(len(long)).tolist()
         return tuple(long[index] for index in order)
 
@@ -97,7 +97,7 @@ class Material:
         if not halves.exists() or ImportanceTable.from_file(file).model_digest != store.digest:
             request = ProfileRequest(
                 store=store.folder,
-                sentences=tuple(map(_joined, self.calibration[: self.scale.profile])),
+                sentences=tuple(map(joined, self.calibration[: self.scale.profile])),
                 sequence_length=SEQUENCE_LENGTH,
                 text=f"{self.data.name}/train.tsv",
                 date=dt.datetime.now(dt.UTC).date(),
@@ -111,7 +111,7 @@ class Material:
     @cached_property
     def _name(self) -> str:
         """Names the weights and the texts that stores and tables are made from."""
-        digest = hashlib.sha256("\n".join(map(_joined, self.calibration)).encode())
+        digest = hashlib.sha256("\n".join(map(joined, self.calibration)).encode())
         for file in sorted(self.checkpoint.glob("*.safetensors")):
             digest.update(file.read_bytes())
         return f"{self.checkpoint.name}-{self.scale.profile}-{digest.hexdigest()[:12]}"
@@ -123,7 +123,3 @@ class Material:
         header = "\t".join(f"sentence{place}" for place in range(columns))
         write_atomically(file, "\n".join([header, *rows]) + "\n")
         return file
-
-
-def _joined(text: Text) -> str:
-    return text if isinstance(text, str) else " ".join(text)
