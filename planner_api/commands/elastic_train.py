@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from shard_builder.elastic.accuracy import AccuracyTable
     from shard_builder.elastic.settings import TrainingSettings
 
+FEWEST_LABELS = 2
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskFiles:
@@ -39,24 +41,22 @@ def elastic_train(
     checkpoint: str, files: TaskFiles, out: Path, *, settings: TrainingSettings
 ) -> None:
     """Train a checkpoint folder, or the installed example, and print accuracies."""
+    folder = checkpoint_folder(checkpoint)
+    labels = tuple(files.labels) or read_checkpoint(folder).architecture.labels
+    if len(labels) < FEWEST_LABELS:
+        message = f"a checkpoint without classes needs --labels, two or more, got {len(labels)}"
+        raise TrainingError(message)
+    train = read_task(files.train, labels, files.columns)
+    test = None if files.test is None else read_task(files.test, labels, files.columns)
     if find_spec("torch") is None:
         message = "elastic-train needs torch: pip install 'shardstream[train]'"
         raise TrainingError(message)
     from shard_builder.elastic.run import ElasticTask  # noqa: PLC0415 - torch is an extra
-    from shard_builder.elastic.run import elastic_train as train  # noqa: PLC0415
+    from shard_builder.elastic.run import elastic_train as run  # noqa: PLC0415
 
-    folder = checkpoint_folder(checkpoint)
-    labels = tuple(files.labels) or read_checkpoint(folder).architecture.labels
-    if not labels:
-        message = "a checkpoint without classes needs --labels, two or more, got none"
-        raise TrainingError(message)
-    task = ElasticTask(
-        train=read_task(files.train, labels, files.columns),
-        test=None if files.test is None else read_task(files.test, labels, files.columns),
-        labels=labels,
-    )
+    task = ElasticTask(train=train, test=test, labels=labels)
     with progress("batches") as report:
-        found = train(folder, task, out, settings=settings, progress=report)
+        found = run(folder, task, out, settings=settings, progress=report)
     console = Console()
     console.print(accuracy_table(f"{settings.held_out_rows} held-out rows", found.held_out))
     if found.test is not None and files.test is not None:

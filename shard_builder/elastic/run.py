@@ -23,16 +23,15 @@ from shard_builder.elastic.held_out import split_held_out
 from shard_builder.elastic.train import STEPS_BETWEEN_SAVES, StateFile, predict, train
 from shard_builder.elastic.training import begin, new_training
 from shard_builder.errors import TrainingError
+from shard_builder.pooling import read_pooling
 from shard_builder.progress import Progress, silent
 from shard_builder.settings_file import SettingsFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from shard_builder.elastic.settings import TrainingSettings
     from shard_builder.task_file import Task
-    from shard_runtime.weights import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +94,9 @@ def elastic_train(  # noqa: PLR0913 - what, where to, how, and how it is watched
         held_out=accuracy(held_out),
         test=None if task.test is None else accuracy(task.test),
     )
-    _write(out, checkpoint, weights, task.labels, report)
+    tensors = checkpoint_tensors(weights, checkpoint.architecture.family)
+    documents = _documents(folder, checkpoint, task.labels, report)
+    write_folder(out, tensors, documents, _tokenizer(checkpoint))
     file.path.unlink()
     return report
 
@@ -134,19 +135,14 @@ def _digest(checkpoint: Checkpoint, task: ElasticTask, settings: TrainingSetting
     return digest.hexdigest()
 
 
-def _write(
-    out: Path,
-    checkpoint: Checkpoint,
-    weights: Mapping[str, FloatArray],
-    labels: tuple[str, ...],
-    report: TrainingReport,
-) -> None:
+def _documents(
+    folder: Path, checkpoint: Checkpoint, labels: tuple[str, ...], report: TrainingReport
+) -> dict[str, object]:
+    """The JSON files of the trained checkpoint by name."""
+    base = SettingsFile.read(read_pooling(folder).transformer / CONFIGURATION_FILE).fields
     family = checkpoint.architecture.family
-    tokenizer = _tokenizer(checkpoint)
-    base = SettingsFile.read(tokenizer.parent / CONFIGURATION_FILE).fields
     elasticity = _elasticity(checkpoint, report.settings)
-    documents = {
+    return {
         CONFIGURATION_FILE: classifier_configuration(base, family, labels, elasticity),
         REPORT_FILE: asdict(report),
     }
-    write_folder(out, checkpoint_tensors(weights, family), documents, tokenizer)
