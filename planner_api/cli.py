@@ -110,7 +110,10 @@ def build(
     ] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Text of the task, one a line, or a task's .tsv; no labels are used."),
+        typer.Option(
+            help="Texts of the task, one a line, or its .tsv, whose labels are not looked at; "
+            "example: film reviews that ship."
+        ),
     ] = None,
     workers: Workers = 1,
 ) -> None:

@@ -181,6 +181,13 @@ def test_a_build_is_calibrated_on_a_text_and_doubts_one_of_few_sentences(tmp_pat
     assert "warning: sentences.txt should have at least 64 sentences" in done.stderr
 
 
+def test_a_build_can_be_calibrated_on_the_reviews_that_ship(tmp_path: Path) -> None:
+    checkpoint, out = write_checkpoint(tmp_path / "tiny"), tmp_path / "store"
+    done = shardstream("build", checkpoint, "--out", out, "--calibration", "example")
+    _, calibration = quantiser(out)
+    assert (done.returncode, (calibration or "")[:26]) == (0, "128 texts of reviews.txt, ")
+
+
 @pytest.mark.parametrize("name", ["gobo", "gobo-layer", "kmeans"])
 def test_a_build_by_a_quantiser_that_needs_no_text(tmp_path: Path, name: str) -> None:
     checkpoint, out = write_checkpoint(tmp_path / "tiny"), tmp_path / "store"
