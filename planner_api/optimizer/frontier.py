@@ -58,8 +58,7 @@ CLOSINGS = (
     Closing(0.7, 2.0, "plain"),
     Closing(0.95, 4.0, "by_relaxation"),
     Closing(0.8, 4.0, "by_pseudo_costs"),
-    Closing(0.7, 10.0, "plain"),
-    Closing(0.95, 10.0, "by_relaxation"),
+    Closing(0.7, 4.0, "plain"),
 )
 """How quick CP-SAT is depends more on luck than on what is asked: short attempts come first."""
 
