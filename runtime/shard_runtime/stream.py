@@ -36,6 +36,8 @@ class ShardStream:
         self._arrived: list[dict[int, memoryview]] = [{} for _ in streamed]
         self._changed = Condition()
         self._computed_layers: int | None = None
+        self._reads = [(layer, shard) for layer, shards in enumerate(streamed) for shard in shards]
+        self._arrived_reads = 0
         self._stopped = False
         self._error: Exception | None = None
         self._thread = Thread(target=self._run, name="shard-stream", daemon=True)
@@ -55,7 +57,6 @@ class ShardStream:
 
     def begin(self) -> None:
         """Let the first read be issued; until now, none was wanted."""
-        self._on_idle()
         self._advance(0)
 
     def stop(self) -> None:
@@ -84,8 +85,12 @@ class ShardStream:
         return self._arrived[layer]
 
     def _advance(self, computed_layers: int) -> None:
+        """What this allows is wanted from now on, however long the IO thread takes to wake up."""
         with self._changed:
+            was_wanted = self._may_read()
             self._computed_layers = computed_layers
+            if self._may_read() and not was_wanted:
+                self._on_idle()
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -97,25 +102,21 @@ class ShardStream:
                 self._changed.notify_all()
 
     def _read_all(self) -> None:
-        for layer, shards in enumerate(self._streamed):
-            for shard in shards:
-                if not self._wait_for_turn(layer):
-                    return
-                encoded = self._fetch(layer, shard)
-                with self._changed:
-                    self._arrived[layer][shard.slice] = encoded
-                    if self.has(layer):
-                        self._changed.notify_all()
-
-    def _wait_for_turn(self, layer: int) -> bool:
-        """Wait until a read of the layer may start; False if the run is over."""
-        if not self._may_read(layer):
+        for layer, shard in self._reads:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._may_read(layer))
-            self._on_idle()
-        return not self._stopped
+                self._changed.wait_for(lambda: self._stopped or self._may_read())
+                if self._stopped:
+                    return
+            encoded = self._fetch(layer, shard)
+            with self._changed:
+                self._arrived_reads += 1
+                self._arrived[layer][shard.slice] = encoded
+                if self.has(layer):
+                    self._changed.notify_all()
 
-    def _may_read(self, layer: int) -> bool:
-        if self._computed_layers is None:
+    def _may_read(self) -> bool:
+        """Whether the next read may start, or is under way; False if there is none."""
+        if self._computed_layers is None or self._arrived_reads == len(self._reads):
             return False
+        layer, _ = self._reads[self._arrived_reads]
         return self._read_ahead is None or self._computed_layers >= layer - self._read_ahead

@@ -59,6 +59,26 @@ def test_the_first_read_never_earns_credit_for_the_time_before() -> None:
     assert storage.asked[:2] == ["idle", (0, 0)]
 
 
+def test_a_read_is_wanted_from_when_it_is_allowed_whenever_the_thread_wakes_up() -> None:
+    storage = Storage()
+    stream = ShardStream([[], *LAYERS[1:]], 0, storage.fetch, storage.idle)
+    stream.begin()
+    assert storage.asked == []
+    stream.layer_computed(0)
+    assert storage.asked == ["idle"]
+    with stream:
+        stream.wait(1)
+    assert storage.asked[:3] == ["idle", (1, 0), (1, 1)]
+
+
+def test_a_read_that_was_allowed_already_is_not_wanted_anew() -> None:
+    storage = Storage()
+    stream = stream_from(storage, 1)
+    stream.begin()
+    stream.layer_computed(0)
+    assert storage.asked == ["idle"]
+
+
 @pytest.mark.parametrize(("read_ahead", "allowed"), [(0, 1), (1, 2), (None, 3)])
 def test_reads_run_ahead_as_far_as_allowed_and_no_further(
     read_ahead: int | None, allowed: int
