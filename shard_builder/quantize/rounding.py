@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
-DAMPING = 0.01
-"""Added to the diagonal of H, as a share of its mean: few tokens leave directions unseen."""
+DAMPING = 0.2
+"""Added to the diagonal of H, as a share of its mean.
+
+Few tokens leave directions unseen, and where the layers before are rounded as well inputs differ
+from those measured: on held-out text this did better than GPTQ's .01.
+"""
 REFIT_PULL = 1e-6
 """How strongly a refit is drawn to the old table, as a share of the mean diagonal."""
 BLOCK_INPUTS = 32
