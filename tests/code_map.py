@@ -1,4 +1,4 @@
-"""The map of the code in ARCHITECTURE.md, one line a file from the file's own docstring.
+"""The map of the code in ARCHITECTURE.md, one line a file from its own docstring or comment.
 
 Run as a program, it rewrites the map:
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import takewhile
 
-from repository import PRODUCT, ROOT, python_files
+from repository import PRODUCT, ROOT, python_files, script_files
 
 DOCUMENT = ROOT / "ARCHITECTURE.md"
 BEGIN = "<!-- code map: written by `make map` from the docstrings -->\n"
@@ -20,7 +21,7 @@ END = "<!-- end of the code map -->\n"
 def code_map() -> str:
     """A heading for each folder with modules, its package's docstring, and a line a module."""
     folders: dict[str, list[str]] = {}
-    for path in python_files(*PRODUCT):
+    for path in [*python_files(*PRODUCT), *script_files(*PRODUCT)]:
         lines = folders.setdefault(path.parent.as_posix(), [])
         if path.name != "__init__.py":
             lines.append(f"- `{path}` - {first_sentence(path.as_posix())}\n")
@@ -34,10 +35,17 @@ def section(folder: str, lines: list[str]) -> str:
 
 
 def first_sentence(path: str) -> str:
-    """The first sentence of a module's docstring, on one line, without its full stop."""
-    docstring = ast.get_docstring(ast.parse((ROOT / path).read_text())) or ""
-    paragraph = " ".join(docstring.split("\n\n")[0].split())
+    """The first sentence a module says of itself, on one line, without its full stop."""
+    text = (ROOT / path).read_text()
+    said = opening_comment(text) if path.endswith(".js") else ast.get_docstring(ast.parse(text))
+    paragraph = " ".join((said or "").split("\n\n")[0].split())
     return re.split(r"\.(?=\s|$)", paragraph, maxsplit=1)[0]
+
+
+def opening_comment(script: str) -> str:
+    """The comment that a script begins with."""
+    lines = takewhile(lambda line: line.startswith("//"), script.splitlines())
+    return "\n".join(line.removeprefix("//").strip() for line in lines)
 
 
 def with_map(text: str) -> str:

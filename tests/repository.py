@@ -34,3 +34,8 @@ def files() -> tuple[Path, ...]:
 def python_files(*folders: str) -> list[Path]:
     """The Python files below these folders of the root."""
     return [path for path in files() if path.suffix == ".py" and path.parts[0] in folders]
+
+
+def script_files(*folders: str) -> list[Path]:
+    """The scripts of web pages below these folders of the root."""
+    return [path for path in files() if path.suffix == ".js" and path.parts[0] in folders]

@@ -92,8 +92,13 @@ function ask(since = performance.now()) {
   const body = question();
   asked = JSON.stringify(body);
   clearTimeout(settling);
-  byId("answer").setAttribute("aria-busy", "true");
+  markBusy();
   explorer.ask(body, since);
+}
+
+/** What is on screen answers an earlier question. */
+function markBusy() {
+  for (const id of ["answer", "charts"]) byId(id).setAttribute("aria-busy", "true");
 }
 
 /** Show one event of the stream. */
@@ -118,6 +123,7 @@ function settle() {
   measured.lookFor(answer.response.plan);
   tryIt.offer(answer.response.plan);
   compare.showCurrent(answer, scenario, documents);
+  byId("charts").removeAttribute("aria-busy");
 }
 
 /** @param {any} trace a measured run of the plan on screen, or null */
@@ -128,7 +134,7 @@ function showMeasured(trace) {
 }
 
 function showError(error) {
-  byId("answer").removeAttribute("aria-busy");
+  for (const id of ["answer", "charts"]) byId(id).removeAttribute("aria-busy");
   if (error instanceof ServerGoneError) return connection.lost();
   byId("answer").dataset.status = "error";
   setText(byId("status"), "cannot be answered");
@@ -149,6 +155,7 @@ function clearProblem() {
 
 /** Go to a scenario: fetch its documents, then ask. */
 async function open(next, { replace = false } = {}) {
+  markBusy();
   try {
     const found = await fetchDocuments(next);
     scenario = withEntry(next, found);

@@ -1,4 +1,4 @@
-// Light or dark: the system's wish unless the reader chose. A plain script, run before the first
+// Light or dark: as the system wishes, unless the reader chose. A plain script, run before the first
 // paint, so that the page never flashes.
 
 (() => {

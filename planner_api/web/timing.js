@@ -1,6 +1,6 @@
-// How long it took from a slider's input to the repainted page, as performance.measure entries:
-// explore:wait, explore:transfer (with the server's own times as detail), explore:render and their
-// sum explore:total, one of each for every first answer.
+// How long it took from a slider's input to the repainted page. As performance.measure entries, one
+// of each for every first answer: explore:wait, explore:transfer (with the server's own times as
+// detail), explore:render, and their sum explore:total.
 
 const KEPT = 1000;
 let taken = 0;
