@@ -26,7 +26,7 @@ from shard_runtime.measure import (
     observe_round,
     to_profile,
 )
-from shard_runtime.reader import PacedReader, open_reader
+from shard_runtime.reader import PacedReader, PlainReader
 from shard_runtime.store import ShardStore
 from shard_runtime.tokens import pad_tokens
 from simulator.calibration import moved_to
@@ -86,8 +86,7 @@ def validate_at(store_folder: Path, bandwidth_mb_s: int, effort: Effort) -> Vali
     end are the medians of both. So whatever slows the machine for a while meets both alike.
     """
     store = ShardStore.open(store_folder)
-    reader, _ = open_reader(store.shard_files()[0], direct=True)
-    paced = PacedReader(reader, bandwidth_mb_s * BYTES_PER_MB, REQUEST_OVERHEAD_US)
+    paced = PacedReader(PlainReader(), bandwidth_mb_s * BYTES_PER_MB, REQUEST_OVERHEAD_US)
     machine = Machine(store=store, engine=load_engine("auto", store), reader=paced)
     tokens = pad_tokens([TOKEN] * SEQUENCE_LENGTH, SEQUENCE_LENGTH)
     configurations = choose_configurations(store.manifest, [SEQUENCE_LENGTH])
