@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.plot import strips_of, times_to_gap
 from benchmarks.registry import BENCHMARKS, Benchmark, measured_by, rows_of, shortfalls_of
 from plan_contracts import __version__
 from shard_runtime.__main__ import compute_on_one_thread
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 WIDTH_IN_FILES = 140
+NOT_IN_TABLES = {"falls_short", "times_ms"}
 COMMANDS = {"validate": "benchmarks.validate", "accuracy": "benchmarks.accuracy.command"}
 
 
@@ -42,10 +44,15 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {sorted(BENCHMARKS)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the optimiser's times to 0.1 %% as SVG"
+    )
     parser.add_argument("--check", action="store_true", help="fail if a figure falls short")
     parser.add_argument("--quick", action="store_true", help="few cases, where a name has many")
     chosen = parser.parse_args(arguments)
     names = [name for given in chosen.names for name in _named(given)] or list(BENCHMARKS)
+    if chosen.plot and not any(name.startswith("optimizer-") for name in names):
+        parser.error(f"--plot needs a name that begins with optimizer-, got {names}")
     unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
         parser.error(f"a name must be one of {sorted(BENCHMARKS)}, got {unknown}")
@@ -53,6 +60,8 @@ def main(arguments: Sequence[str]) -> None:
     if chosen.json:
         results = {name: rows_of(rows) for name, rows in measured.items()}
         chosen.json.write_text(json.dumps({**_machine(), "results": results}, indent=2) + "\n")
+    if chosen.plot:
+        chosen.plot.write_text(times_to_gap(strips_of(measured.values())))
     shortfalls = [f"{name}: {s}" for name, rows in measured.items() for s in shortfalls_of(rows)]
     if chosen.check and shortfalls:
         sys.exit("\n".join(shortfalls))
@@ -68,7 +77,7 @@ def _shown(benchmark: Benchmark, *, quick: bool) -> tuple[DataclassInstance, ...
     console = console if console.is_terminal else Console(width=WIDTH_IN_FILES)
     with console.status(benchmark.about):
         measured = measured_by(benchmark, quick=quick)
-    rows = [_without_verdict(row) for row in rows_of(measured)]
+    rows = [_shown_of(row) for row in rows_of(measured)]
     table = Table(title=benchmark.about, title_justify="left", box=None, pad_edge=False)
     for column in rows[0]:
         table.add_column(column.replace("_", " "), justify="right")
@@ -78,8 +87,8 @@ def _shown(benchmark: Benchmark, *, quick: bool) -> tuple[DataclassInstance, ...
     return measured
 
 
-def _without_verdict(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != "falls_short"}
+def _shown_of(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in NOT_IN_TABLES}
 
 
 def _text(value: object) -> str:

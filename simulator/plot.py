@@ -6,6 +6,7 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from simulator.svg import page
 from simulator.trace import has_decode_worker
 
 if TYPE_CHECKING:
@@ -22,21 +23,16 @@ LEAST_LABEL = 18
 MOST_TICKS = 10
 MICROSECONDS_PER_MS = 1000
 LARGEST_SHOWN_IN_US = 2000
-STYLE = """
-.paper { fill: #ffffff } text { fill: #24292f; font: 12px system-ui, sans-serif }
-.strong { font-weight: 600 } .faint { fill: #57606a } .grid { stroke: #d8dee4 }
-.read { fill: #2f6fae } .decode { fill: #b7791f } .compute { fill: #2f855a }
+STYLE = """.read { fill: #2f6fae } .decode { fill: #b7791f } .compute { fill: #2f855a }
 .read.odd { fill: #23588c } .decode.odd { fill: #96621a } .compute.odd { fill: #246b48 }
 .read { stroke: #ffffff; stroke-width: .25 }
 .stall { fill: url(#stripes); stroke: #c2553d; stroke-width: .5 }
 .label { fill: #ffffff; text-anchor: middle; font-size: 11px; font-weight: 600 }
 .deadline { stroke: #c2255c; stroke-width: 1.5; stroke-dasharray: 5 4 }
 .deadline-label { fill: #c2255c; font-weight: 600 }
-@media (prefers-color-scheme: dark) {
-  .paper { fill: #0d1117 } text { fill: #e6edf3 } .faint { fill: #9198a1 }
-  .read { stroke: #0d1117 } .grid { stroke: #30363d } .label { fill: #ffffff }
+"""
+DARK = """  .read { stroke: #0d1117 } .label { fill: #ffffff }
   .deadline { stroke: #ff7eb0 } .deadline-label { fill: #ff7eb0 }
-}
 """
 STRIPES = (
     '<pattern id="stripes" width="6" height="6" patternUnits="userSpaceOnUse" '
@@ -53,19 +49,12 @@ def gantt(*traces: RunTrace, deadline_us: int | None = None) -> str:
     scale = (WIDTH - LEFT - RIGHT) / latest
     tops = list(accumulate((_height(trace) for trace in traces), initial=HEAD))
     height = tops[-1] + FOOT
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
-        f"<title>{escape(_title(traces))}</title>",
-        f"<style>{STYLE}</style><defs>{STRIPES}</defs>",
-        f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
-        *_legend(),
-        *_axis(latest, scale, height - FOOT),
-    ]
+    parts = [f"<defs>{STRIPES}</defs>", *_legend(), *_axis(latest, scale, height - FOOT)]
     for trace, top in zip(traces, tops, strict=False):
         parts.extend(_run(trace, scale, top))
     if deadline_us is not None:
         parts.extend(_deadline(deadline_us, scale, height - FOOT))
-    return "\n".join([*parts, "</svg>", ""])
+    return page((WIDTH, height), parts, title=_title(traces), style=STYLE, dark=DARK)
 
 
 def _title(traces: Iterable[RunTrace]) -> str:
