@@ -15,6 +15,7 @@ from benchmarks.accuracy.cases import COMPARED_BITS, SEQUENCE_LENGTH
 from plan_contracts import ImportanceTable
 from shard_builder.calibration import calibrate
 from shard_builder.checkpoint import read_checkpoint
+from shard_builder.example_model import SENTIMENT_FOLDER, sentiment_checkpoint
 from shard_builder.importance import Profile, ProfileRequest, profile_importance
 from shard_builder.store_writer import BITWIDTHS, StoreOptions, build_store
 from shard_builder.task_file import Task, joined, read_task
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.accuracy.cases import Scale
+    from shard_builder.checkpoint import Checkpoint
     from shard_builder.quantize import QuantiserName
     from shard_builder.task_file import Text
 
@@ -79,7 +81,7 @@ class Material:
         folder = self.work / f"{self._name}-{quantiser}"
         if not folder.exists():
             self.work.mkdir(parents=True, exist_ok=True)
-            checkpoint = read_checkpoint(self.checkpoint)
+            checkpoint = self._read_checkpoint()
             ours = quantiser == OURS
             options = StoreOptions(
                 bitwidths=BITWIDTHS if ours else COMPARED_BITS,
@@ -115,6 +117,12 @@ class Material:
         for file in sorted(self.checkpoint.glob("*.safetensors")):
             digest.update(file.read_bytes())
         return f"{self.checkpoint.name}-{self.scale.profile}-{digest.hexdigest()[:12]}"
+
+    def _read_checkpoint(self) -> Checkpoint:
+        """The folder's; what ships of the example model needs the package with its embeddings."""
+        if self.checkpoint == SENTIMENT_FOLDER:
+            return sentiment_checkpoint()
+        return read_checkpoint(self.checkpoint)
 
     def _calibration_file(self) -> Path:
         file = self.work / f"{self._name}-texts.tsv"
