@@ -23,14 +23,14 @@ export class ProblemError extends Error {
  * @param {string} path @param {RequestInit} [init]
  */
 export async function request(path, init = {}) {
-  const response = await reached(path, init);
+  const key = sessionStorage.getItem(KEY);
+  const response = await reached(path, init, key);
   if (response.ok) return response;
-  if (response.status === 401 && askForKey()) return request(path, init);
+  if (response.status === 401 && hasOtherKey(key)) return request(path, init);
   throw new ProblemError(await problemOf(response));
 }
 
-async function reached(path, init) {
-  const key = sessionStorage.getItem(KEY);
+async function reached(path, init, key) {
   const headers = { ...init.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   try {
     return await fetch(path, { ...init, headers });
@@ -40,7 +40,9 @@ async function reached(path, init) {
   }
 }
 
-function askForKey() {
+/** Whether there is another key to try: given meanwhile for another request, or now. */
+function hasOtherKey(refused) {
+  if (sessionStorage.getItem(KEY) !== refused) return true;
   const given = prompt("This service asks for a key (SHARDSTREAM_API_KEYS):");
   if (given) sessionStorage.setItem(KEY, given.trim());
   return Boolean(given);

@@ -40,8 +40,9 @@ export class Uploads {
     const text = await this.file.files[0]?.text();
     if (text === undefined) return this.#say("");
     return this.#attempt(async () => {
-      const { name, digest } = await postJson(`/v1/${this.kind.value}/check`, text);
-      this.#say(`In order: ${name}, ${shortDigest(digest)}`);
+      const { document, problem } = await postJson(`/v1/${this.kind.value}/check`, text);
+      if (problem) throw new ProblemError(problem);
+      this.#say(`In order: ${document.name}, ${shortDigest(document.digest)}`);
       this.register.disabled = false;
     });
   }
