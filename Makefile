@@ -20,7 +20,7 @@ LOCKED := install --require-hashes --only-binary :all:
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: help install demo test test-slow test-wheels lint format serve bench lock schemas map clean
+.PHONY: help install demo test test-slow test-wheels lint screenshots format serve bench lock schemas map clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,6 +51,9 @@ lint: .venv-dev/.requirements ## format, style, types, imports, docker files
 		else echo "skipped: hadolint has no build for this platform"; [ "$$CI" != true ]; fi
 	@if command -v docker-compose >/dev/null; then SHARDSTREAM_API_KEYS=only-to-check-the-file docker-compose -f docker/compose.yaml config -q; \
 		else echo "skipped: docker-compose is not installed"; [ "$$CI" != true ]; fi
+
+screenshots: .venv-dev/.project ## retake the pictures of the page in docs/screenshots
+	SHARDSTREAM_SCREENSHOTS=docs/screenshots .venv-dev/bin/pytest tests/e2e/test_screenshots.py
 
 format: .venv-dev/.requirements ## rewrite the sources as lint wants them
 	.venv-dev/bin/ruff format .

@@ -56,10 +56,10 @@ def served(folder: Path, **settings: object) -> Generator[httpx.Client]:
 
 
 @contextmanager
-def running(app: FastAPI) -> Generator[str]:
-    """The URL of an application that runs in a thread of this process."""
+def running(app: FastAPI, *, port: int = 0) -> Generator[str]:
+    """The URL of an application that runs in a thread of this process, at a free port or this."""
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", port)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -6,14 +6,16 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Response
 
+from plan_contracts import ContractError
+from planner_api.errors import InvalidRequestError
 from planner_api.routes.body import JsonBody
 from planner_api.routes.caching import IMMUTABLE, REVALIDATE, IfNoneMatch, json_or_304
 from planner_api.routes.openapi import gives, takes
-from planner_api.routes.schemas import DocumentList, ListedDocument
+from planner_api.routes.problems import problem_of
+from planner_api.routes.schemas import Check, DocumentList, ListedDocument
 from planner_api.routes.wiring import UsedRegistry
 from planner_api.services.documents import (
     TYPE_OF_KIND,
-    CheckedDocument,
     check,
     find_registered,
     list_documents,
@@ -63,12 +65,15 @@ def document_router(kind: Kind) -> APIRouter:
         "/check",
         summary=f"Check a {noun}",
         openapi_extra=takes(document),
-        responses=gives(413, 415, 422, ok=CheckedDocument),
+        responses=gives(413, 415, ok=Check),
     )
     def post_check(body: JsonBody, registry: UsedRegistry, name: NewName = None) -> Response:
-        """Whether it could be registered; nothing is stored."""
-        checked = check(registry, kind, body, name=name)
-        return Response(checked.model_dump_json(), media_type="application/json")
+        """Whether it could be registered, or why not; nothing is stored."""
+        try:
+            answer = Check(document=check(registry, kind, body, name=name))
+        except (ContractError, InvalidRequestError) as error:
+            answer = Check(problem=problem_of(error))
+        return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
     @router.get("", summary=f"List every {noun}", responses=gives(ok=DocumentList))
     def list_all(registry: UsedRegistry) -> Response:

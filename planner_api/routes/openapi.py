@@ -22,9 +22,8 @@ from plan_contracts import (
     RunTrace,
 )
 from planner_api.routes.problems import Problem
-from planner_api.routes.schemas import DocumentList, ListedDocument
+from planner_api.routes.schemas import Check, DocumentList, ListedDocument
 from planner_api.services.calibrate import CalibrationReport, DeviceCalibrations
-from planner_api.services.documents import CheckedDocument
 from planner_api.services.explore import ExploredAnswer, ExploredFrontier, ExploreRequest
 from planner_api.services.plans import PlanPage
 from planner_api.services.runs import PlanRuns, RunComparison, RunPage
@@ -32,7 +31,7 @@ from planner_api.services.trials import TriableModels, Trial, TrialRequest
 
 MODELS = (
     CalibrationReport,
-    CheckedDocument,
+    Check,
     DeviceCalibrations,
     DeviceProfile,
     DocumentList,

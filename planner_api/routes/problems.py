@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from plan_contracts import ContractError
-from plan_contracts.errors import fields_of
+from plan_contracts.errors import fields_of, rule_of
 from planner_api import errors
 
 STATUS_OF: dict[type[Exception], HTTPStatus] = {
@@ -98,8 +98,7 @@ def _fields(cause: BaseException | None) -> list[FieldProblem]:
 def _field(error: Mapping[str, Any]) -> FieldProblem:
     fields = fields_of(error["loc"])
     parts = [field.replace("~", "~0").replace("/", "~1") for field in fields]
-    rule = str(error["msg"]).removeprefix("Value error, ")
-    return FieldProblem(pointer="".join(f"/{part}" for part in parts), detail=rule)
+    return FieldProblem(pointer="".join(f"/{part}" for part in parts), detail=rule_of(error))
 
 
 async def _bad_parameters(_request: Request, error: Exception) -> JSONResponse:

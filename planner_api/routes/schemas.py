@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from planner_api.routes.problems import Problem
+from planner_api.services.documents import CheckedDocument
 from planner_api.services.ports import DocumentEntry
 
 
@@ -34,3 +36,10 @@ class DocumentList(BaseModel):
     """Every name of a kind, by name."""
 
     items: tuple[ListedDocument, ...]
+
+
+class Check(BaseModel):
+    """What registering a document would come to: the document, or what is wrong with it."""
+
+    document: CheckedDocument | None = None
+    problem: Problem | None = None

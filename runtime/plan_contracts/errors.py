@@ -6,10 +6,10 @@ ContractError            a document, or two documents together, break a rule
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -39,14 +39,19 @@ def fields_of(location: tuple[int | str, ...]) -> list[str]:
     return [str(part) for part in location if not str(part).startswith("<")]
 
 
+def rule_of(problem: Mapping[str, Any]) -> str:
+    """The rule that one problem of a pydantic error is about, and the value that breaks it."""
+    rule = problem["msg"].removeprefix("Value error, ")
+    return f"{rule}{_got(problem['type'], problem.get('input'))}"
+
+
 def _problems(error: ValidationError) -> Iterator[str]:
     problems = error.errors(include_url=False)
     for problem in problems:
         if problem["type"] == "too_short" and _has_bad_entry(problems, problem["loc"]):
             continue  # pydantic counts the entries that are left once the bad ones are dropped
         where = ".".join(fields_of(problem["loc"])) or "document"
-        rule = problem["msg"].removeprefix("Value error, ")
-        yield f"{where}: {rule}{_got(problem['type'], problem.get('input'))}"
+        yield f"{where}: {rule_of(problem)}"
 
 
 def _has_bad_entry(problems: list[ErrorDetails], of: tuple[int | str, ...]) -> bool:

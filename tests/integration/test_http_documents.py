@@ -104,20 +104,31 @@ def test_a_checked_document_is_not_stored(client: httpx.Client, kind: str) -> No
     body = {**e1_json()[kind], "name" if kind == "device" else "model": f"checked-{kind}"}
     checked = post(client, f"{PATHS[kind]}/check", body)
     assert checked.status_code == 200
-    assert not checked.json()["is_known"]
-    assert client.get(f"{PATHS[kind]}/{checked.json()['digest']}").status_code == 404
+    found = checked.json()["document"]
+    assert not found["is_known"]
+    assert client.get(f"{PATHS[kind]}/{found['digest']}").status_code == 404
 
 
 def test_a_checked_document_has_the_name_and_digest_that_it_would_get(
     client: httpx.Client,
 ) -> None:
-    checked = post(client, "/v1/devices/check", profile("checked")).json()
+    checked = post(client, "/v1/devices/check", profile("checked")).json()["document"]
     made = post(client, "/v1/devices", profile("checked")).json()
     assert (checked["name"], checked["digest"]) == (made["name"], made["digest"])
-    assert post(client, "/v1/devices/check", profile("checked")).json()["is_known"]
+    assert post(client, "/v1/devices/check", profile("checked")).json()["document"]["is_known"]
 
 
 def test_what_a_check_finds_has_a_place(client: httpx.Client) -> None:
-    wrong = post(client, "/v1/devices/check", profile("wrong", memory_bytes=0))
-    assert wrong.status_code == 422
-    assert [error["pointer"] for error in wrong.json()["errors"]] == ["/memory_bytes"]
+    checked = post(client, "/v1/devices/check", profile("wrong", memory_bytes=0))
+    assert checked.status_code == 200
+    problem = checked.json()["problem"]
+    assert problem["status"] == 422
+    assert [error["pointer"] for error in problem["errors"]] == ["/memory_bytes"]
+    assert "got 0" in problem["errors"][0]["detail"]
+
+
+def test_a_check_says_what_registering_would(client: httpx.Client) -> None:
+    wrong = profile("wrong", memory_bytes=0)
+    refused = post(client, "/v1/devices", wrong)
+    said = post(client, "/v1/devices/check", wrong).json()["problem"]
+    assert said == {"type": "about:blank", **refused.json()}
