@@ -436,6 +436,9 @@ def serve(
 
     SHARDSTREAM_* variables set what no option sets.
     """
+    from shard_runtime.__main__ import compute_on_one_thread
+
+    compute_on_one_thread()  # before numpy is loaded: trials are measured, and searches are many
     from planner_api.commands.serve import serve as run
 
     stores = tuple(store) if store else None

@@ -71,9 +71,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    """Threads end and connections are closed when the server stops."""
+    """Threads end, files and connections are closed when the server stops."""
     yield
     workers: Workers = app.state.workers
     workers.close()
+    stores: StoreFolders = app.state.stores
+    stores.close()
     registry: SqlRegistry = app.state.registry
     registry.close()

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plan_contracts import RunTrace
-from planner_api.errors import ConfigurationError, InvalidRequestError, NoStoreError
+from planner_api.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    NoStoreError,
+    UnavailableError,
+)
 from planner_api.services.trials import TriableModel, Trial, TriedRun
 from shard_runtime.engine import load_engine
 from shard_runtime.errors import ShardRuntimeError
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from shard_runtime.weights import FloatArray
 
 THIS_DEVICE = "this server"
+SHORTEST_INPUT = 1
 
 
 class StoreFolders:
@@ -41,7 +47,22 @@ class StoreFolders:
     def __init__(self, folders: Iterable[Path]) -> None:
         stores = [_opened(folder) for folder in folders]
         self._stores = {store.digest: store for store in stores}
+        self._machines: dict[str, Machine] = {}
         self._one_at_a_time = threading.Lock()
+
+    def warm_up(self) -> None:
+        """Let every store's engine compile what the first trial would otherwise wait for."""
+        for store in self._stores.values():
+            layers = uniform_layers(store.manifest, min(store.manifest.bitwidths), depth=1, width=1)
+            with self._one_at_a_time:
+                load_then_run(layers, self._machine(store), pad_tokens([0], SHORTEST_INPUT))
+
+    def _machine(self, store: ShardStore) -> Machine:
+        """What runs the store's plans; to be asked for one at a time."""
+        if store.digest not in self._machines:
+            engine = load_engine("auto", store)
+            self._machines[store.digest] = Machine(store=store, engine=engine, reader=PlainReader())
+        return self._machines[store.digest]
 
     def manifests(self) -> list[ModelManifest]:
         """The manifests of all stores."""
@@ -60,7 +81,11 @@ class StoreFolders:
         ]
 
     def run(self, plan: Plan, text: str, *, truncate: bool) -> Trial:
-        """A text by a sealed plan and by the full model; NoStoreError, InvalidRequestError."""
+        """A text by a sealed plan and by the full model.
+
+        NoStoreError, InvalidRequestError if plan or text do not fit the store, UnavailableError
+        if the store is damaged.
+        """
         store = self._stores.get(plan.model_digest)
         if store is None:
             message = (
@@ -76,10 +101,19 @@ class StoreFolders:
                 pad_token=store.architecture.pad_token,
                 truncate=truncate,
             )
-            with self._one_at_a_time:
-                return _trial(plan, store, tokens)
         except ShardRuntimeError as error:
             raise InvalidRequestError(str(error)) from error
+        try:
+            with self._one_at_a_time:
+                return _trial(plan, self._machine(store), tokens)
+        except (ShardRuntimeError, OSError) as error:
+            message = f"the store of model {plan.model!r} cannot be used: {error}"
+            raise UnavailableError(message) from error
+
+    def close(self) -> None:
+        """Close the files."""
+        for machine in self._machines.values():
+            machine.reader.close()
 
 
 def _opened(folder: Path) -> ShardStore:
@@ -90,19 +124,13 @@ def _opened(folder: Path) -> ShardStore:
         raise ConfigurationError(message) from error
 
 
-def _trial(plan: Plan, store: ShardStore, tokens: Tokens) -> Trial:
-    reader = PlainReader()
-    try:
-        machine = Machine(store=store, engine=load_engine("auto", store), reader=reader)
-        pipeline = Pipeline(_schedule(plan), machine)
-        planned = pipeline.run(tokens)
-        manifest = store.manifest
-        whole = uniform_layers(manifest, max(manifest.bitwidths))
-        full = load_then_run(whole, machine, tokens)
-    finally:
-        reader.close()
+def _trial(plan: Plan, machine: Machine, tokens: Tokens) -> Trial:
+    pipeline = Pipeline(_schedule(plan), machine)
+    planned = pipeline.run(tokens)
+    store = machine.store
+    manifest, architecture = store.manifest, store.architecture
+    full = load_then_run(uniform_layers(manifest, max(manifest.bitwidths)), machine, tokens)
     plan_id = plan.computed_id()
-    architecture = store.architecture
     return Trial(
         model=manifest.model,
         model_digest=store.digest,

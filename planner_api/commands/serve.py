@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -13,6 +14,9 @@ from planner_api.main import create_app
 from planner_api.optimizer.cp_sat import new_model
 from planner_api.optimizer.glop import LinearProgram
 from planner_api.settings import load_settings
+
+if TYPE_CHECKING:
+    from planner_api.stores import StoreFolders
 
 BACKLOG = 2048
 GRACE_SECONDS = 10
@@ -39,14 +43,15 @@ def serve(**given: object) -> None:
             url=f"http://{f'[{host}]' if ':' in host else host}:{port}",
             database=app.state.registry.name,
         )
-        threading.Thread(target=_load_solvers, daemon=True).start()
+        threading.Thread(target=_warm_up, args=(app.state.stores,), daemon=True).start()
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
         )
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _load_solvers() -> None:
-    """Import what takes a second while nobody waits for it."""
+def _warm_up(stores: StoreFolders) -> None:
+    """Import and compile what takes seconds while nobody waits for it."""
     LinearProgram()
     new_model()
+    stores.warm_up()

@@ -16,6 +16,7 @@ from plan_contracts import ModelManifest, RunTrace, StoredFile
 from planner_api.errors import ConfigurationError
 from planner_api.main import create_app
 from planner_api.settings import load_settings
+from planner_api.stores import StoreFolders
 from service import database_url, post, served
 from shard_runtime.engine import load_engine
 from shard_runtime.execution import Machine
@@ -189,6 +190,24 @@ def test_what_breaks_a_rule_has_a_place(
     refused = post(client, "/v1/trials", {**body_of(plan), **changes})
     assert refused.status_code == 422
     assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
+
+
+def test_a_store_that_was_damaged_since_cannot_be_used(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    plan = plan_of(store_with_tokenizer(folder))
+    with served(tmp_path, stores=(folder,)) as client:
+        shards = folder / "shards-2.bin"
+        shards.write_bytes(bytes(shards.stat().st_size))
+        answer = post(client, "/v1/trials", body_of(plan))
+    assert answer.status_code == 503
+    assert "must have digest" in answer.json()["detail"]
+
+
+def test_a_store_can_be_warmed_up(folder: Path, plan: Plan) -> None:
+    stores = StoreFolders([folder])
+    stores.warm_up()
+    assert stores.run(plan, TEXT, truncate=False).tokens == 3
+    stores.close()
 
 
 def test_a_folder_without_a_store_is_named_at_the_start(tmp_path: Path) -> None:
