@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.instances import MEASURED, Kind, Size
 from benchmarks.optimizer import SPREAD, TENTH, gap_of, generate_problem, solved
+from benchmarks.plot import OWN
 from planner_api.optimizer.exact import solve_exact
 from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.relaxation import pair_model
@@ -37,7 +38,7 @@ KINDS = (MEASURED, Kind(size=SIZE), Kind(size=SIZE, spread=SPREAD))
 CASES, QUICK_CASES = 7, 2
 LIMIT_S = 10.0
 LEAST_RATIO = 10.0
-OWN, SINGLE_MODEL = "certified", "single CP-SAT"
+SINGLE_MODEL = "single CP-SAT"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -225,14 +225,18 @@ class _Search:
         return (least - self.problem.pair_base(model.pair)) / model.unit
 
     def close_pairs(self, closing: Closing) -> None:
-        """Ask CP-SAT for better plans of every pair that is still open."""
+        """Ask a solver for better plans of every pair that is still open."""
         for pair in self.ledger.open_pairs(self.target):
-            beyond = (self.ledger.ceiling(pair) - self.target) / self.goal
-            if closing.above < beyond <= closing.below:
+            if self.is_for(closing, self.ledger.ceiling(pair) - self.target):
                 if self.solver_effort <= 0 or pair not in self.opened or self.stopped():
                     return
                 self.close_pair(self.opened[pair], closing)
                 self.report()
+
+    def is_for(self, closing: Closing, beyond: float) -> bool:
+        """Whether a closing is for pairs whose bound lies so far beyond the gap."""
+        few_enough = math.isinf(closing.below) or beyond <= closing.below * self.goal
+        return beyond > closing.above * self.goal and few_enough
 
     def close_pair(self, opened: Opened, closing: Closing) -> None:
         model = opened.model

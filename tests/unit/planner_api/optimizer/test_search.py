@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from builders import e1_json, e2_json
-from instances import midsize, problem_of
+from instances import midsize, problem_of, tiny
 from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.search import Progress, solve
 from planner_api.optimizer.solution import preference
@@ -164,7 +164,8 @@ def _negative(document: dict[str, Any], shift: float) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_shifted_table_gets_the_same_plan_and_gap(seed: int) -> None:
     document = midsize(seed)
-    document["options"]["max_relative_gap"] = 0.001
+    # A busy machine must not end the one search and not the other.
+    document["options"] |= {"max_relative_gap": 0.001, "time_limit_ms": 20_000}
     gaps: list[float] = []
     plans: list[object] = []
     for shift in (0, 1000):
@@ -176,3 +177,15 @@ def test_a_shifted_table_gets_the_same_plan_and_gap(seed: int) -> None:
         plans.append(preference(best)[1:])
     assert plans[0] == plans[1]
     assert gaps[0] == pytest.approx(gaps[1], abs=1e-9)
+
+
+@pytest.mark.parametrize(("seed", "has_plan"), [(1009, True), (1010, False), (1649, False)])
+def test_where_all_plans_score_the_same_one_is_found_or_ruled_out(
+    seed: int, *, has_plan: bool
+) -> None:
+    problem = problem_of(tiny(seed))
+    assert score_range(problem, table_bounds(problem)) == 0
+    solution = _solved(problem)
+    assert (solution.candidate is not None) == has_plan
+    due = _best(solution).evaluation.objective if has_plan else -np.inf
+    assert solution.upper_bound == due
