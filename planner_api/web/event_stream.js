@@ -21,6 +21,7 @@ export async function* eventsOf(body) {
   }
 }
 
+/** @returns {never} */
 function brokenOff(cause) {
   throw new ServerGoneError("the answer broke off", { cause });
 }
