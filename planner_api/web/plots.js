@@ -3,6 +3,9 @@
 const SCRIPT = "/web/plotly.min.js";
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
 
+/** Room for the number of one tick, px. */
+const TICK_WIDTH = 70;
+
 /** @type {Promise<any> | null} */
 let loading = null;
 
@@ -28,7 +31,7 @@ function plotly() {
  */
 export async function plot(box, traces, options) {
   const { react } = await plotly();
-  await react(box, traces, layoutOf(options), CONFIG);
+  await react(box, traces, layoutOf(box.clientWidth, options), CONFIG);
   box.setAttribute("role", "img");
   box.setAttribute("aria-label", options.label);
 }
@@ -59,7 +62,9 @@ export function faint(rgb, opacity) {
   return rgb.replace("rgb(", "rgba(").replace(")", `, ${opacity})`);
 }
 
-function layoutOf({ x, y, shapes = [], annotations = [], legend = false, margin = {}, xRange = null, zeroed = false }) {
+function layoutOf(
+  width, { x, y, shapes = [], annotations = [], legend = false, margin = {}, xRange = null, zeroed = false },
+) {
   const soft = colour("soft");
   const axis = (title) => ({
     title: { text: title, font: { size: 12 }, standoff: 6 }, gridcolor: colour("line"),
@@ -70,7 +75,10 @@ function layoutOf({ x, y, shapes = [], annotations = [], legend = false, margin 
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: soft },
-    xaxis: { ...axis(x), ...(xRange ? { range: xRange } : {}) },
+    xaxis: {
+      ...axis(x), tickangle: 0, nticks: Math.max(3, Math.floor(width / TICK_WIDTH)),
+      ...(xRange ? { range: xRange } : {}),
+    },
     yaxis: { ...axis(y), nticks: 6, rangemode: zeroed ? "tozero" : "normal" },
     shapes,
     annotations,
