@@ -115,16 +115,17 @@ def _shares(moves: list[list[Arrival]]) -> Iterator[Share]:
     firsts = [arrivals[0] for arrivals in moves]
     spent = [arrival.answer["elapsed_us"] for arrival in firsts]
     for part in ("prepare", "solve", "simulate"):
-        yield _share(Share, part, (us[part] / MICROSECONDS_PER_MS for us in spent))
+        yield share_of(Share, part, (us[part] / MICROSECONDS_PER_MS for us in spent))
     transfers = (
         first.after_ms - sum(us.values()) / MICROSECONDS_PER_MS
         for first, us in zip(firsts, spent, strict=True)
     )
-    yield _share(Share, "transfer", transfers)
-    yield _share(FirstAnswer, "first answer", (first.after_ms for first in firsts))
-    yield _share(Share, "final answer", (arrivals[-1].after_ms for arrivals in moves))
+    yield share_of(Share, "transfer", transfers)
+    yield share_of(FirstAnswer, "first answer", (first.after_ms for first in firsts))
+    yield share_of(Share, "final answer", (arrivals[-1].after_ms for arrivals in moves))
 
 
-def _share(kind: type[Share], part: str, taken_ms: Iterable[float]) -> Share:
+def share_of(kind: type[Share], part: str, taken_ms: Iterable[float]) -> Share:
+    """One part: the median and the 95th percentile of all moves, in milliseconds."""
     p50, p95 = np.quantile(list(taken_ms), (0.5, 0.95)).tolist()
     return kind(part=part, p50_ms=p50, p95_ms=p95)

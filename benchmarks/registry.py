@@ -50,6 +50,11 @@ BENCHMARKS = {
         function="measure",
         has_quick=True,
     ),
+    "page": Benchmark(
+        about="100 moves of a latency slider at 12x12 on the page: time to repaint, by part",
+        module="benchmarks.page",
+        function="measure",
+    ),
     "quantile": Benchmark(
         about="Latency targets that 95 % of runs keep to: share on fresh runs, cost in score",
         module="benchmarks.quantile",
