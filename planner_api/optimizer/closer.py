@@ -1,12 +1,12 @@
-"""The last of the gap of one pair, by CP-SAT: mixes of known choices, and the core of all states.
+"""The last of the gap of one pair: mixes of known choices, and the core of all states.
 
 At the pair's best prices every state has a loss, the worth it forgoes against the best choice of
 its layer. A plan that holds it scores at most the pair's bound less that loss; so a plan better
-than the best known uses states of small loss only, the *core*. What CP-SAT says of the whole core
+than the best known uses states of small loss only, the *core*. What a solver says of the whole core
 is the word of a solver; of a part of it, and of mixes, it gives plans and proves nothing.
 
 Streamed and preloaded, a shard of the same bitwidth is one option here: shards of a layer that are
-alike are preloaded by number (program.py).
+alike are preloaded by number (options.py).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ DEAREST = 1e9
 BISECTIONS = 12
 ROUNDINGS = 64
 """At most so many combinations of a mix's choices are looked at."""
-TRIED = 8
+TRIED = 4
 """Of them, so many are made to fit."""
 DOWNGRADES_PER_SHARD = 2
 SMALLEST_LOSS = 1e-12
