@@ -5,9 +5,9 @@ digest checks, wake-ups, caches as they are between layers. In each run all laye
 preloaded: they are decoded and computed without a pause. Then the last one is read, and computed.
 
 What starts after a wait starts with cold caches, and is slower. A layer's and a shard's time are
-the mean of both kinds: of the layers that follow another without a wait, and of the last one, which
-had to be waited for. (Some plans have only the one kind, some only the other.) What the first layer
-takes longer than that is a run's, once, and counts to its fixed part.
+means over the layers after the first: two that follow another without a wait, and the last one,
+which had to be waited for. (Some plans have only the one kind, some only the other.) What the first
+layer takes longer than that is a run's, once, and counts to its fixed part.
 
 Every round runs each configuration once, so a machine that slows down for a while slows all of
 them alike. A number is the median over the rounds of a run's mean, rounded up. While the rounds
@@ -33,7 +33,7 @@ from shard_runtime.weights import ShardShape
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from plan_contracts import ModelManifest, Span
     from shard_runtime.execution import Machine, Run
@@ -211,18 +211,18 @@ def relative_spread(values: Sequence[float]) -> float:
 
 
 def summarise_run(configuration: Configuration, run: Run) -> Observation:
-    """Means over the layers between the first and the last, which streams, and over the last.
+    """Means over the layers after the first, or over the only one.
 
     Reads by the time of their chain; `fixed_us`: embeddings, head, and what the first layer takes
     longer than those after it.
     """
     reads = [span for span in run.spans if span.kind == "read"]
     fixed = [span for span in run.spans if span.kind == "compute" and not span.slices]
-    last = reads[0].layer
+    after_first = range(1, reads[0].layer + 1) or [0]
     decode = _durations(run, "decode")
     compute = _durations(run, "compute")
-    decode_us = _mean_of_both_kinds(decode, last)
-    layer_us = _mean_of_both_kinds(compute, last)
+    decode_us = statistics.fmean(us for layer in after_first for us in decode[layer])
+    layer_us = statistics.fmean(us for layer in after_first for us in compute[layer])
     first_us = sum(decode[0]) + sum(compute[0])
     return Observation(
         configuration=configuration,
@@ -233,13 +233,6 @@ def summarise_run(configuration: Configuration, run: Run) -> Observation:
         fixed_us=sum(map(_duration, fixed)) + first_us - len(decode[0]) * decode_us - layer_us,
         working_bytes=run.working_bytes,
     )
-
-
-def _mean_of_both_kinds(durations: Mapping[int, Sequence[int]], last: int) -> float:
-    """The mean of what follows without a wait, the first layer left out if it can, and the last."""
-    between = range(1, last) or [0]
-    following = statistics.fmean(us for layer in between for us in durations[layer])
-    return statistics.fmean((following, statistics.fmean(durations[last])))
 
 
 def _durations(run: Run, kind: str) -> dict[int, list[int]]:
