@@ -3,7 +3,8 @@
 Random plans of one size and one mean bitwidth differ only in where their bits are; random plans
 of every size and any bits differ in everything. Predicted: the score of CONTRACTS, base + scale *
 sum of gains. Measured: the negative distance to the full model's outputs on texts that the table
-was not measured on.
+was not measured on. A measured score is itself uncertain: how far two halves of the texts agree
+about the plans says how high a correlation could be at all.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from plan_contracts import PlannedLayer, PlannedShard
 from shard_builder.evaluate import Evaluator
 from shard_builder.importance.agreement import rank_correlation
+from shard_builder.importance.distance import metric_of
 from shard_builder.inputs import many_at_a_time
 from shard_builder.process_pool import worker_pool
 from shard_builder.progress import Progress, silent
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plan_contracts import ImportanceTable, ModelManifest
+    from shard_builder.importance.distance import Distances
     from shard_builder.task_file import Text
+    from shard_runtime.weights import FloatArray
 
 MEAN_BITS = (2.5, 3.0, 3.5)
 PLANS = 40
@@ -41,6 +45,23 @@ LEAST_ACROSS = 0.9
 LEAST_SPLIT_HALF = 0.9
 
 Layers = tuple[PlannedLayer, ...]
+
+
+class Drawn(NamedTuple):
+    """A random plan, and whether to compare it with its own slices at the highest bitwidth too."""
+
+    layers: Layers
+    beside_own: bool
+
+
+class Measured(NamedTuple):
+    """Distances of a plan's outputs, one for each text.
+
+    To the full model's, and to those of the plan's own slices at the highest bitwidth.
+    """
+
+    to_full: Distances
+    to_own: Distances | None
 
 
 class Size(NamedTuple):
@@ -64,11 +85,16 @@ class Prediction:
     """Rank correlation of predicted and measured scores of random plans.
 
     `measured_worst`, `measured_best`: the range of the measured scores, in the table's unit.
+    `halves`: rank correlation of the scores measured on the even and on the odd texts.
+    `rounding_alone`: the correlation with distances to the same submodel at full precision, which
+    is what rounding alone does; None where plans are of several sizes.
     """
 
     series: str
     plans: int
     correlation: float
+    halves: float
+    rounding_alone: float | None
     least: float
     measured_worst: float
     measured_best: float
@@ -102,7 +128,11 @@ def measure(
     manifest = ShardStore.open(trial.store).manifest
     generator = np.random.default_rng(seed)
     series = dict(_series(trial, manifest, plans, generator))
-    drawn = [layers for of_series in series.values() for layers in of_series]
+    drawn = [
+        Drawn(layers, beside_own=_of_one_size(of_series))
+        for of_series in series.values()
+        for layers in of_series
+    ]
     with worker_pool(_Scorer(trial), workers=workers) as score_all:
         measured = iter(_counted(score_all(drawn), len(drawn), progress))
         return tuple(
@@ -188,6 +218,10 @@ def _series(
     yield "every size at any bits", everywhere
 
 
+def _of_one_size(plans: Sequence[Layers]) -> bool:
+    return len({(len(layers), len(layers[0].shards)) for layers in plans}) == 1
+
+
 def _ways(bitwidths: Sequence[int], shards: int) -> list[Counter[int]]:
     """Entry k: total bits -> in how many ways k shards can have them."""
     ways = [Counter({0: 1})]
@@ -227,21 +261,47 @@ class _Scorer:
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
+        self._exact: dict[Layers, FloatArray] = {}
 
-    def __call__(self, layers: Layers) -> float:
-        return self._evaluator.score(layers).mean
+    def __call__(self, plan: Drawn) -> Measured:
+        outputs = self._evaluator.outputs(plan.layers)
+        distance = metric_of(self._store.architecture).distance
+        return Measured(
+            to_full=self._evaluator.distances(outputs),
+            to_own=distance(self._own(plan.layers), outputs) if plan.beside_own else None,
+        )
+
+    def _own(self, layers: Layers) -> FloatArray:
+        """Outputs of the same slices at the highest bitwidth."""
+        highest = self._store.manifest.bitwidths[-1]
+        exact = tuple(
+            PlannedLayer(
+                layer=row.layer,
+                shards=tuple(
+                    _shard(self._store.manifest, row.layer, shard.slice, highest)
+                    for shard in row.shards
+                ),
+            )
+            for row in layers
+        )
+        if exact not in self._exact:
+            self._exact[exact] = self._evaluator.outputs(exact)
+        return self._exact[exact]
+
+    @cached_property
+    def _store(self) -> ShardStore:
+        return ShardStore.open(self._trial.store)
 
     @cached_property
     def _evaluator(self) -> Evaluator:
-        store = ShardStore.open(self._trial.store)
-        inputs = many_at_a_time(store, self._trial.texts, self._trial.sequence_length)
-        return Evaluator(store, inputs, load_engine("numpy", store))
+        inputs = many_at_a_time(self._store, self._trial.texts, self._trial.sequence_length)
+        return Evaluator(self._store, inputs, load_engine("numpy", self._store))
 
 
-def _counted(scores: Iterator[float], total: int, progress: Progress) -> Iterator[float]:
-    for done, score in enumerate(scores, start=1):
+def _counted(measured: Iterator[Measured], total: int, progress: Progress) -> Iterator[Measured]:
+    for done, of_plan in enumerate(measured, start=1):
         progress(done, total)
-        yield score
+        yield of_plan
 
 
 def _prediction(
@@ -249,15 +309,19 @@ def _prediction(
     trial: Trial,
     manifest: ModelManifest,
     plans: Sequence[Layers],
-    measured: Sequence[float],
+    measured: Sequence[Measured],
 ) -> Prediction:
     predicted = [predicted_score(trial.table, manifest, layers) for layers in plans]
-    at_fixed_bits = len({(len(layers), len(layers[0].shards)) for layers in plans}) == 1
+    scores = np.array([-of_plan.to_full for of_plan in measured])
+    whole = scores.mean(axis=1)
+    own = [-of_plan.to_own.mean() for of_plan in measured if of_plan.to_own is not None]
     return Prediction(
         series=series,
         plans=len(plans),
-        correlation=rank_correlation(predicted, measured),
-        least=LEAST_AT_FIXED_BITS if at_fixed_bits else LEAST_ACROSS,
-        measured_worst=min(measured),
-        measured_best=max(measured),
+        correlation=rank_correlation(predicted, whole),
+        halves=rank_correlation(scores[:, ::2].mean(axis=1), scores[:, 1::2].mean(axis=1)),
+        rounding_alone=rank_correlation(predicted, own) if own else None,
+        least=LEAST_AT_FIXED_BITS if own else LEAST_ACROSS,
+        measured_worst=float(whole.min()),
+        measured_best=float(whole.max()),
     )

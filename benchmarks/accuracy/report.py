@@ -135,17 +135,28 @@ def gap_sheet(figures: Iterable[GapFigure], unit: str) -> Sheet:
 def prediction_sheet(predictions: Iterable[Prediction], split_half: float | None) -> Sheet:
     """How well scores are predicted."""
     halves = (
-        () if split_half is None else (("two halves of the text", "-", f"{split_half:.3f}", ""),)
+        ()
+        if split_half is None
+        else (("two tables of half the text", "-", f"{split_half:.3f}", "", "", ""),)
     )
     return Sheet(
         title="Predicted and measured scores of random plans: rank correlation",
-        heads=("plans", "how many", "correlation", "measured scores"),
+        heads=(
+            "plans",
+            "how many",
+            "correlation",
+            "of rounding alone",
+            "measured on two halves",
+            "measured scores",
+        ),
         rows=halves
         + tuple(
             (
                 found.series,
                 str(found.plans),
                 f"{found.correlation:.3f}",
+                "" if found.rounding_alone is None else f"{found.rounding_alone:.3f}",
+                f"{found.halves:.3f}",
                 f"{found.measured_worst:.4f} to {found.measured_best:.4f}",
             )
             for found in predictions

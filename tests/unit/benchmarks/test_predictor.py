@@ -114,11 +114,23 @@ def test_every_series_is_measured(trial: Trial) -> None:
     assert seen[-1] == (24, 24)
 
 
+def test_rounding_alone_is_for_plans_of_one_size(trial: Trial) -> None:
+    rows = measure(trial, plans=2)
+    assert [row.rounding_alone is None for row in rows] == [False] * 9 + [True]
+
+
+def test_the_full_size_loses_by_rounding_alone(trial: Trial) -> None:
+    for row in measure(trial, plans=4)[:3]:
+        assert row.rounding_alone == row.correlation
+
+
 def test_a_correlation_below_its_least_falls_short() -> None:
     row = Prediction(
         series="2 x 4 at 3.0 bit",
         plans=40,
         correlation=0.8,
+        halves=0.9,
+        rounding_alone=0.95,
         least=0.85,
         measured_worst=-1,
         measured_best=0,
