@@ -52,7 +52,7 @@ def table_of(store: ShardStore) -> ImportanceTable:
             text="words.txt",
             date=dt.date(2026, 11, 21),
         )
-    )
+    ).table
 
 
 def planned(slices: list[list[int]], bits: int) -> list[PlannedLayer]:
