@@ -15,6 +15,7 @@ import typer
 
 from planner_api.commands.device_cli import AsJson, Database, device_app
 from planner_api.commands.exit_codes import ExitCode
+from shard_runtime.__main__ import compute_on_one_thread
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,6 +64,7 @@ def options(
 
 def main() -> None:
     """Run a command; ends the process with its exit code."""
+    compute_on_one_thread()  # what works in parallel does so in processes
     try:
         sys.exit(app(standalone_mode=False))
     except (KeyboardInterrupt, typer.Abort):
@@ -231,10 +233,6 @@ def plan(
     Ends with 0 whenever there is an answer, infeasible too; with 3 if --out asks for a plan and
     there is none.
     """
-    if re_measure is not None:
-        from shard_runtime.__main__ import compute_on_one_thread
-
-        compute_on_one_thread()
     from planner_api.commands.inputs import given_documents
     from planner_api.commands.plan import plan as run
 
@@ -322,9 +320,6 @@ def evaluate(
 
     Answers are those of shard-runtime, bit for bit, unless --batched.
     """
-    from shard_runtime.__main__ import compute_on_one_thread
-
-    compute_on_one_thread()
     from planner_api.commands.evaluate import Manner, texts_of
     from planner_api.commands.evaluate import evaluate as run
 
@@ -436,9 +431,6 @@ def serve(
 
     SHARDSTREAM_* variables set what no option sets.
     """
-    from shard_runtime.__main__ import compute_on_one_thread
-
-    compute_on_one_thread()  # before numpy is loaded: trials are measured, and searches are many
     from planner_api.commands.serve import serve as run
 
     stores = tuple(store) if store else None

@@ -28,6 +28,7 @@ class Measured(NamedTuple):
     peak_memory_bytes: int
     weight_bytes: int
     rss_rise_bytes: int
+    output: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,8 @@ class Device:
         what = ["--text", self.text, "--repeat", str(self.repeat), "--json", str(report)]
         self._call(*arguments, *self._machine(), *what)
         values = json.loads(report.read_text())
-        values["latencies_us"] = tuple(values["latencies_us"])
+        for several in ("latencies_us", "output"):
+            values[several] = tuple(values[several])
         return Measured(**{field: values[field] for field in Measured._fields})
 
     def _machine(self) -> list[str]:

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 from plan_contracts import ImportanceTable
 from planner_api.commands.build import progress
-from shard_builder.checkpoint import read_checkpoint
-from shard_builder.commands import SENTENCES, ProfileOptions, profile, read_sentences
-from shard_builder.example_model import MODEL_NAME, example_checkpoint
-from shard_builder.store_writer import build_store
+from shard_builder.calibration import REVIEWS, calibrate
+from shard_builder.commands import ProfileOptions, profile, read_sentences
+from shard_builder.example_model import sentiment_checkpoint
+from shard_builder.store_writer import StoreOptions, build_store
 from shard_runtime.store import ShardStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROFILED_SENTENCES = 32
-PROFILED_LENGTH = 32
+    from shard_builder.task_file import Text
+
+PROFILED_SENTENCES = 96
+PROFILED_LENGTH = 64
 WORKERS = 2
 
 
@@ -26,9 +28,11 @@ def example_store(folder: Path) -> ShardStore:
     BuilderError if the example model is not installed, ShardRuntimeError for a damaged store.
     """
     if not folder.exists():
-        checkpoint = read_checkpoint(example_checkpoint(), model=MODEL_NAME)
+        checkpoint = sentiment_checkpoint()
+        with progress("calibration") as report:
+            options = StoreOptions(calibration=calibrate(checkpoint, REVIEWS, progress=report))
         with progress("layers") as report:
-            build_store(checkpoint, folder, workers=WORKERS, progress=report)
+            build_store(checkpoint, folder, options=options, workers=WORKERS, progress=report)
     return ShardStore.open(folder)
 
 
@@ -38,11 +42,13 @@ def example_table(store: ShardStore, file: Path) -> ImportanceTable:
         table = ImportanceTable.from_file(file)
         if table.model_digest == store.digest:
             return table
-    options = ProfileOptions(sentences=PROFILED_SENTENCES, sequence_length=PROFILED_LENGTH)
+    options = ProfileOptions(
+        text=REVIEWS, sentences=PROFILED_SENTENCES, sequence_length=PROFILED_LENGTH
+    )
     with progress("measurements") as report:
         return profile(store.folder, file, options=options, workers=WORKERS, progress=report).table
 
 
-def held_out_sentences() -> tuple[str, ...]:
+def held_out_sentences() -> tuple[Text, ...]:
     """Sentences that the table was not measured on."""
-    return read_sentences(SENTENCES, None)[PROFILED_SENTENCES:]
+    return read_sentences(REVIEWS, None)[PROFILED_SENTENCES:]

@@ -25,7 +25,7 @@ class Row(Part):
     `weight_bytes`: accounted peak of encoded, decoded and preloaded weights; resident tensors and
     working arrays excluded. `rss_bytes`: memory of the process above one that has run a tiny
     product. `measured_us`: every run. `score`: negative distance to the full model at full
-    precision on held-out sentences, `score_error` its standard error.
+    precision on held-out sentences, `score_error` its standard error. `answer`: to the text.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Row(Part):
     predicted_score: float | None
     score: float
     score_error: float
+    answer: str
 
     @property
     def signed_error(self) -> float:
@@ -54,6 +55,7 @@ class DemoReport(Document):
     """The inputs of the demo, its rows and its phases."""
 
     model: str
+    text: str
     flash_bandwidth: str
     sequence_length: int
     deadline_us: int
@@ -78,6 +80,7 @@ def show(console: Console, report: DemoReport) -> None:
     console.print(_title(report), style="bold")
     console.print(_table(report))
     console.print(_legend(report), style="dim")
+    console.print(_answers(report))
     console.print(_in_short(report), style="bold")
     phases = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in report.phases)
     console.print(f"time: {phases}", style="dim")
@@ -130,6 +133,12 @@ def _legend(report: DemoReport) -> str:
         f"{report.importance_sentences} that importance was measured on{trust}; standard error at "
         f"most {error:.4f}.\n"
     )
+
+
+def _answers(report: DemoReport) -> str:
+    """What the plan says beside what the full model says, for the reader to judge."""
+    plan, full = report.rows[0], report.rows[-1]
+    return f'"{report.text}" is {plan.answer} by the plan, {full.answer} by the full model.\n'
 
 
 def _in_short(report: DemoReport) -> str:

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from plan_contracts import PlanOptions, PlanRequest, Target
 from planner_api.demo.device import Device
 from planner_api.demo.material import (
@@ -24,6 +26,7 @@ from shard_builder.importance import relative_standard_error
 from shard_builder.inputs import many_at_a_time
 from shard_runtime.engine import load_engine
 from shard_runtime.executor import uniform_layers
+from shard_runtime.report import describe_output
 from simulator.executions import WholeModel, load_then_run
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ SEQUENCE_LENGTH = 128
 PRELOAD_BYTES = 256 * 1024
 READ_AHEAD_LAYERS = 1
 POLICIES: tuple[Policy, ...] = ("optimal", "sti-largest", "uniform")
-TEXT = "The ferry was late again, but the view from the pier made up for it."
+TEXT = "The story drags in the middle, but the ending more than makes up for it."
 DEADLINE_SHARE = 6
 """The deadline unless one is given: this part of what loading the full model first would take."""
 DEADLINE_STEP_US = 10_000
@@ -122,6 +125,7 @@ def run_demo(options: DemoOptions, console: Console) -> DemoReport:
     certificate = answers["optimal"].certificate
     return DemoReport(
         model=store.manifest.model,
+        text=TEXT,
         flash_bandwidth=options.flash_bandwidth,
         sequence_length=SEQUENCE_LENGTH,
         deadline_us=bench.deadline_us,
@@ -258,4 +262,5 @@ def _row(  # noqa: PLR0913 - a row has as many sources
         predicted_score=predicted_score,
         score=score.mean,
         score_error=score.standard_error,
+        answer=describe_output(np.array(measured.output), bench.store.architecture),
     )

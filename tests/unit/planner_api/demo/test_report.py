@@ -27,12 +27,14 @@ def row(name: str, *, measured_us: tuple[int, ...], weight_bytes: int) -> Row:
         predicted_score=None,
         score=-0.0078,
         score_error=0.0057,
+        answer="positive (59.5%)",
     )
 
 
 def report() -> DemoReport:
     return DemoReport(
-        model="all-MiniLM-L6-v2",
+        model="minilm-l6-sst2",
+        text="Better than it sounds.",
         flash_bandwidth="50MB/s",
         sequence_length=128,
         deadline_us=160_000,
@@ -77,3 +79,7 @@ def test_speed_and_memory_are_those_of_the_first_row_against_the_last() -> None:
 
 def test_the_report_is_a_document() -> None:
     assert DemoReport.from_json(report().to_json()) == report()
+
+
+def test_both_answers_are_shown() -> None:
+    assert '"Better than it sounds." is positive (59.5%) by the plan, ' in shown()
