@@ -67,7 +67,7 @@ def planner_plot(figures: Sequence[PlannerFigure], unit: str) -> str:
     """One SVG: a column for each device, without preload; distances above, accuracy below."""
     shown = [f for f in figures if f.planner in COLOURS and not f.point.preload_bytes]
     devices = list(dict.fromkeys(figure.point.device for figure in shown))
-    rows = [(f"distance to the full model, {unit}", _distances(shown), _distance_axis(shown))]
+    rows = [(f"distance, {unit}", _distances(shown), _distance_axis(shown))]
     if any(figure.accuracies for figure in shown):
         rows.append(("accuracy", _accuracies(shown), _accuracy_axis(shown)))
     width = LEFT + len(devices) * (PANEL_WIDTH + GAP)
