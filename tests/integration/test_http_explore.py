@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.instances import Kind, Size, generate
 from builders import e1_json
 from event_streams import explored, exploring
-from plan_contracts import PlanRequest
+from instances import midsize
 from service import post, served
 
 if TYPE_CHECKING:
@@ -35,20 +34,13 @@ def e1(latency_us: int = 270, **options: object) -> dict[str, Any]:
 
 def long_frontier() -> dict[str, Any]:
     """Thousands of points, which take far longer than any test waits."""
-    inputs = generate(Kind(size=Size(layers=24, slices=16), spread=0.2), 3)
-    request = PlanRequest(
-        device=inputs.device,
-        model=inputs.model,
-        importance=inputs.importance,
-        target=inputs.target,
-        options=inputs.options,
-    )
-    least = inputs.target.latency_us // 2
+    request = midsize(3, layers=24, slices=16)
+    least = request["target"]["latency_us"] // 2
     limits = {
         "latencies_us": [least + 37 * step for step in range(1000)],
         "preload_bytes": [0, 1000, 2000, 3000, 4000],
     }
-    return {"request": request.model_dump(mode="json"), "frontier": limits}
+    return {"request": request, "frontier": limits}
 
 
 def test_the_first_answer_is_a_plan_and_the_last_is_final(client: httpx.Client) -> None:
