@@ -99,7 +99,7 @@ export class Explorer {
   }
 }
 
-/** Whether the service explores as much as it may already, or its database is away for now. */
+/** Whether the service refuses because it explores as much as it may, or cannot reach its database. */
 function isBusy(error) {
   return error instanceof ProblemError && error.status === BUSY;
 }

@@ -36,7 +36,7 @@ def serving(folder: Path) -> Generator[tuple[subprocess.Popen[str], str, IO[str]
         stderr=subprocess.PIPE,
         text=True,
         # A shell starts its background jobs deaf to Ctrl-C, and so the tests in them.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread here
     ) as process:
         log = process.stderr
         assert log is not None
