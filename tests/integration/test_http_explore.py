@@ -34,7 +34,7 @@ def e1(latency_us: int = 270, **options: object) -> dict[str, Any]:
 
 def long_frontier() -> dict[str, Any]:
     """Thousands of points, which take far longer than any test waits."""
-    request = {**midsize(3), "options": {}}
+    request: dict[str, Any] = {**midsize(3), "options": {}}
     least = request["target"]["latency_us"] // 2
     limits = {
         "latencies_us": [least + 37 * step for step in range(1000)],
