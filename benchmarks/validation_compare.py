@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from shard_runtime.measure import interquartile_mean
 from simulator import simulate
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ STALL_TOLERANCE = 0.02
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compared:
-    """A time as simulated, and the median and interquartile range of the measured ones, in us."""
+    """A time as simulated, and the interquartile mean and range of the measured ones, in us."""
 
     simulated_us: int
     measured_us: int
@@ -39,7 +40,7 @@ class Compared:
 
     @property
     def spread(self) -> float:
-        """The interquartile range, as a share of the median."""
+        """The interquartile range, as a share of the measured time."""
         return self.spread_us / self.measured_us
 
 
@@ -130,10 +131,12 @@ def compare(
 
 
 def compared(simulated_us: int, measured_us: Sequence[int]) -> Compared:
-    """The median and interquartile range of the measured times, beside the simulated one."""
-    low, middle, high = statistics.quantiles(measured_us, n=4, method="inclusive")
+    """The interquartile mean and range of the measured times, beside the simulated one."""
+    low, _, high = statistics.quantiles(measured_us, n=4, method="inclusive")
     return Compared(
-        simulated_us=simulated_us, measured_us=round(middle), spread_us=round(high - low)
+        simulated_us=simulated_us,
+        measured_us=round(interquartile_mean(measured_us)),
+        spread_us=round(high - low),
     )
 
 

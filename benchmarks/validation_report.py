@@ -65,8 +65,8 @@ def described_machine(validation: Validation) -> str:
     repeated = f", {validation.repeated} repeated" if validation.repeated else ""
     return (
         f"shardstream {__version__}, {platform.machine()}, {os.cpu_count()} cores, of which other "
-        f"programs took {others}; medians of {validation.rounds} rounds a bandwidth{repeated}"
-        + (BUSY if load is not None and load > QUIET_CORES else "")
+        f"programs took {others}; interquartile means of {validation.rounds} rounds a "
+        f"bandwidth{repeated}" + (BUSY if load is not None and load > QUIET_CORES else "")
     )
 
 

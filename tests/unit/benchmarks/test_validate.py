@@ -84,7 +84,7 @@ def test_errors_are_measured_minus_simulated() -> None:
     assert Compared(simulated_us=200, measured_us=210, spread_us=21).error == pytest.approx(0.05)
 
 
-def test_the_spread_is_relative_to_the_median() -> None:
+def test_the_spread_is_relative_to_the_measured_time() -> None:
     assert Compared(simulated_us=200, measured_us=210, spread_us=21).spread == pytest.approx(0.1)
 
 
@@ -146,7 +146,7 @@ def test_a_wrong_order_of_stalls_names_the_plan() -> None:
 def test_a_busy_machine_is_said_to_be_one(others_cores: float | None, *, busy: bool) -> None:
     described = described_machine(validated(PLAN, others_cores=others_cores))
     assert ("busy" in described) == busy
-    assert "medians of 9 rounds a bandwidth, 2 repeated" in described
+    assert "interquartile means of 9 rounds a bandwidth, 2 repeated" in described
 
 
 def test_an_error_within_the_spread_needs_no_reason() -> None:
