@@ -8,20 +8,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from plan_contracts import Baseline, PlanResponse
 from planner_api.optimizer.assemble import to_certificate, to_plan
 from planner_api.optimizer.bounds import may_hold_plans
 from planner_api.optimizer.exact import solve_exact
-from planner_api.optimizer.infeasibility import explain
 from planner_api.optimizer.policies import BASELINES, run_policy
 from planner_api.optimizer.problem import build_problem
 from planner_api.optimizer.search import Progress, solve
 from planner_api.optimizer.solution import Solution
 from planner_api.optimizer.table_bound import table_bounds, table_pair_bounds
 from planner_api.optimizer.tables import tables_of
-from planner_api.services.quantile import keeps_to_quantile, solve_at_quantile, why_not
+from planner_api.services.quantile import keeps_to_quantile, solve_at_quantile
+from planner_api.services.shortfall import why_not, why_not_at_quantile
 from simulator.run import summarise
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
     from plan_contracts import Certificate, Infeasibility, Plan, SimulationSummary
     from plan_contracts.response import Status
-    from planner_api.optimizer.choice import Choice
     from planner_api.optimizer.problem import PlanInputs, Problem
     from planner_api.optimizer.solution import Candidate
 
@@ -79,14 +76,13 @@ def answer(inputs: PlanInputs) -> Answer:
 def find_plan(problem: Problem, watch: Watch = UNWATCHED) -> Found:
     """The plan that the request's policy, and its quantile if it has one, ask for."""
     if problem.inputs.target.latency_quantile is None:
-        return Found(solution=_solve(problem, watch), why_not=partial(_needed, problem))
+        return Found(solution=_solve(problem, watch), why_not=partial(why_not, problem))
+    planner = partial(_solve, watch=replace(watch, on_progress=None))
     search = solve_at_quantile(
-        problem,
-        partial(_solve, watch=replace(watch, on_progress=None)),
-        cancelled=watch.cancelled,
-        on_kept=partial(_told, watch),
+        problem, planner, cancelled=watch.cancelled, on_kept=partial(_told, watch)
     )
-    return Found(solution=search.solution, why_not=partial(why_not, problem, search))
+    reason = partial(why_not_at_quantile, problem, search, planner, watch.cancelled)
+    return Found(solution=search.solution, why_not=reason)
 
 
 def _told(watch: Watch, kept: Solution) -> None:
@@ -164,25 +160,6 @@ def _infeasible(problem: Problem, reason: Infeasibility) -> PlanResponse:
         skipped_widths=problem.skipped_widths,
         infeasibility=reason,
     )
-
-
-def _needed(problem: Problem) -> Infeasibility:
-    """What would do instead: for any plan, or for the one that the policy asked for makes."""
-    policy = problem.inputs.options.policy
-    missed = None if policy == "optimal" else run_policy(problem, policy)
-    if missed is None:
-        return explain(problem)
-    found = explain(_only(problem, missed.choice))
-    return found.model_copy(update={"message": f"policy {policy}: {found.message}"})
-
-
-def _only(problem: Problem, choice: Choice) -> Problem:
-    """The problem with no other plan than this one."""
-    states = np.zeros_like(problem.states)
-    rows, columns = np.nonzero(choice.chosen)
-    preload = choice.preload[rows, columns].astype(np.int64)
-    states[rows, columns, choice.bits[rows, columns], preload] = True
-    return replace(problem, pairs=(choice.pair,), states=states)
 
 
 def judged(problem: Problem, solution: Solution) -> PlanResponse:

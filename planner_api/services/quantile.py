@@ -26,10 +26,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from plan_contracts import Infeasibility
 from planner_api.optimizer.assemble import to_plan
 from planner_api.optimizer.choice import evaluate
-from planner_api.optimizer.infeasibility import explain
 from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.problem import Problem
 from planner_api.optimizer.solution import Candidate, Solution, preference
@@ -137,11 +135,16 @@ def solve_at_quantile(
 
 
 def quick_at_quantile(problem: Problem) -> Candidate | None:
-    """A policy's plan that kept to q in the search's runs, at once; None if none was at hand."""
+    """A policy's plan that kept to q in the search's runs, at once; None if none was at hand.
+
+    Of any policy if the best plan is asked for, else of that policy alone.
+    """
+    asked = problem.inputs.options.policy
+    policies = BASELINES.values() if asked == "optimal" else [BASELINES[asked]]
     usual = max(LEAST_USUAL_MARGIN, NormalDist().inv_cdf(_wanted(problem)))
     for margin in (usual, 2 * usual):
         slower = with_margin(problem, margin)
-        made = [policy(slower) for policy in BASELINES.values()]
+        made = [policy(slower) for policy in policies]
         fitting = [plan for plan in made if plan is not None and plan.evaluation.feasible]
         for planned in sorted(fitting, key=preference)[:1]:
             evaluation = evaluate(problem, planned.choice)
@@ -173,29 +176,10 @@ def keeps_to_quantile(problem: Problem, candidate: Candidate) -> bool:
     return candidate.evaluation.feasible and share >= _wanted(problem)
 
 
-def why_not(problem: Problem, search: QuantileSearch) -> Infeasibility:
-    """What stands in the way of a plan that keeps to q: exact if already the undisturbed device.
-
-    Else the latency is what the share q of the sampled runs of the steadiest plan tried keeps to,
-    and nothing is said of preload and memory.
-    """
-    if not search.trials:
-        return explain(problem)
-    steadiest = min(search.trials, key=lambda trial: trial.quantile_us)
-    slowest = max(search.trials, key=lambda trial: trial.margin)
-    beyond = explain(with_margin(problem, slowest.margin + 1))
-    message = (
-        f"no plan was found that keeps to {problem.inputs.target.latency_us} us in "
-        f"{_wanted(problem):.4g} of the runs; the steadiest of {len(search.trials)} plans does in "
-        f"{steadiest.share:.4g} of them, and keeps to {steadiest.quantile_us} us as often as asked"
-    )
-    return Infeasibility(
-        least_latency_us=steadiest.quantile_us,
-        least_preload_bytes=None,
-        least_memory_bytes=None,
-        binding=beyond.binding,
-        message=message,
-    )
+def kept_to_us(problem: Problem, trial: Trial) -> int:
+    """The least latency that a plan keeps to at q, in the search's runs and in fresh ones."""
+    fresh = latencies_us(problem, trial.candidate, fresh=True)
+    return max(trial.quantile_us, _quantile_us(problem, fresh))
 
 
 def with_margin(problem: Problem, margin: float) -> Problem:
@@ -243,6 +227,11 @@ def _wanted(problem: Problem) -> float:
     return quantile
 
 
+def _quantile_us(problem: Problem, latencies: NDArray[np.int64]) -> int:
+    """The least latency that the share q of these runs keeps to."""
+    return int(np.quantile(latencies, _wanted(problem), method="inverted_cdf"))
+
+
 def _share(problem: Problem, latencies: NDArray[np.int64]) -> float:
     return float(np.mean(latencies <= problem.inputs.target.latency_us))
 
@@ -263,7 +252,7 @@ def _judged(problem: Problem, planned: Solution, candidate: Candidate, margin: f
         planned=planned,
         candidate=candidate,
         share=_share(problem, latencies),
-        quantile_us=int(np.quantile(latencies, _wanted(problem), method="inverted_cdf")),
+        quantile_us=_quantile_us(problem, latencies),
     )
 
 

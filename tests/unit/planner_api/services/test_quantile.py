@@ -15,13 +15,14 @@ from planner_api.services.answer import answer
 from planner_api.services.quantile import (
     BISECTIONS,
     keeps_to_quantile,
+    quick_at_quantile,
     solve_at_quantile,
-    why_not,
     with_margin,
 )
 from simulator import monte_carlo
 
 if TYPE_CHECKING:
+    from plan_contracts.request import Policy
     from planner_api.optimizer.problem import Problem
     from planner_api.optimizer.solution import Solution
 
@@ -111,23 +112,6 @@ def test_equal_requests_get_equal_plans() -> None:
     assert plans[0] == plans[1]
 
 
-def test_a_device_too_slow_even_undisturbed_is_explained_exactly() -> None:
-    problem = e2(latency_us=60)
-    search = solve_at_quantile(problem, solve_exact)
-    assert search.solution.candidate is None
-    assert why_not(problem, search).least_latency_us == 64
-
-
-def test_a_device_too_unsteady_is_told_the_latency_it_would_keep_to() -> None:
-    problem = e2(latency_us=89, quantile=0.99, reads=0.5, preload_bytes=0)
-    search = solve_at_quantile(problem, solve_exact)
-    assert search.solution.candidate is None
-    needed = why_not(problem, search).least_latency_us
-    assert needed is not None
-    again = e2(latency_us=needed + 5, quantile=0.99, reads=0.5, preload_bytes=0)
-    assert solve_at_quantile(again, solve_exact).solution.candidate is not None
-
-
 def test_a_plan_is_judged_by_the_share_asked_for() -> None:
     undisturbed = solve_exact(e2(quantile=0.1)).candidate
     assert undisturbed is not None
@@ -191,6 +175,17 @@ def test_a_policy_is_planned_at_the_quantile_too() -> None:
     response = answer(replace(problem.inputs, options=options)).response
     assert response.plan is not None
     assert response.plan.provenance.policy == "uniform"
+
+
+def test_the_first_plan_shown_is_of_the_policy_asked_for() -> None:
+    problem = e2()
+    quick = [quick_at_quantile(with_policy(problem, policy)) for policy in ("optimal", "full")]
+    assert quick[0] is not None
+    assert quick[1] is None
+
+
+def with_policy(problem: Problem, policy: Policy) -> Problem:
+    return replace(problem, inputs=replace(problem.inputs, options=PlanOptions(policy=policy)))
 
 
 def test_a_quantile_that_no_plan_keeps_to_is_infeasible() -> None:
