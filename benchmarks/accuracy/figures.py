@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.accuracy.headline import FULL, OPTIMAL, OTHERS, PREDICTED
-from benchmarks.accuracy.paired import Interval, bootstrap, mcnemar
+from benchmarks.accuracy.paired import Interval, beyond_noise, bootstrap, mcnemar
 from benchmarks.accuracy.quantised import FULL_PRECISION
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ LEAST_ACCURACY = {
     (3, 3, 32): 0.84,
 }
 """Of the example model, by depth, width and bits."""
-UNLIKELY = 0.05
 SMALLEST = 1e-12
 """A distance as good as none, in any unit."""
 
@@ -79,6 +78,12 @@ class PlannerFigure:
     def accuracy(self) -> float | None:
         """Mean over the models; None without labels."""
         return float(np.mean(self.accuracies)) if self.accuracies else None
+
+    @property
+    def place(self) -> str:
+        """Which point it is, in words."""
+        latency_us, preload_bytes = self.point.latency_us, self.point.preload_bytes
+        return f"{self.point.device}, {latency_us} us, {preload_bytes} bytes preloaded"
 
     @property
     def verdict(self) -> str:
@@ -236,15 +241,16 @@ def accuracy_shortfalls(figures: Iterable[QuantisedFigure]) -> Iterator[str]:
 
 
 def planner_shortfalls(figures: Iterable[PlannerFigure]) -> Iterator[str]:
-    """Where another planner in time is closer to the full model, or more accurate, beyond noise."""
-    for figure in figures:
-        if figure.planner not in OTHERS:
-            continue
-        place = (
-            f"{figure.point.device}, {figure.point.latency_us} us, {figure.point.preload_bytes} "
-            f"bytes preloaded"
-        )
-        if figure.verdict == "farther":
-            yield f"{place}: {figure.planner} is closer to the full model by {figure.more}"
-        if figure.chance is not None and figure.chance < UNLIKELY and (figure.fewer_right or 0) < 0:
-            yield f"{place}: {figure.planner} is more accurate (p = {figure.chance:.3f})"
+    """Where another planner in time is closer to the full model, or more accurate, beyond noise.
+
+    Beyond the noise of all comparisons together: a few of so many true ties look like differences.
+    """
+    others = [figure for figure in figures if figure.planner in OTHERS]
+    for figure, sure in zip(others, beyond_noise([f.more.chance for f in others]), strict=True):
+        if sure and figure.more.mean < 0:
+            yield f"{figure.place}: {figure.planner} is closer to the full model by {figure.more}"
+    labelled = [(figure, figure.chance) for figure in others if figure.chance is not None]
+    sures = beyond_noise([chance for _, chance in labelled])
+    for (figure, chance), sure in zip(labelled, sures, strict=True):
+        if sure and (figure.fewer_right or 0) < 0:
+            yield f"{figure.place}: {figure.planner} is more accurate (p = {chance:.2g})"

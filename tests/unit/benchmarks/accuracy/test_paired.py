@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.paired import bootstrap, mcnemar
+from benchmarks.accuracy.paired import Interval, beyond_noise, bootstrap, mcnemar
 
 
 def flags(text: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -51,3 +51,28 @@ def test_models_that_differ_widen_it() -> None:
 def test_intervals_are_the_same_every_time() -> None:
     values = np.random.default_rng(3).normal(size=(2, 30))
     assert bootstrap(values) == bootstrap(values)
+
+
+def test_a_mean_at_the_end_of_its_interval_from_0_has_a_chance_of_1_in_20() -> None:
+    assert Interval(1.0, 0.0, 2.0).chance == pytest.approx(0.05, abs=1e-4)
+    assert Interval(-2.0, -3.0, -1.0).chance < 0.001
+
+
+def test_a_sure_mean_is_by_chance_only_if_it_is_0() -> None:
+    assert (Interval(0.0, 0.0, 0.0).chance, Interval(0.1, 0.1, 0.1).chance) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("chances", "found"),
+    [
+        ([0.04], [True]),
+        ([0.04, 0.9], [False, False]),
+        ([0.04, 0.02], [True, True]),
+        ([0.9, 0.001, 0.03, 0.02], [False, True, False, False]),
+        ([], []),
+    ],
+)
+def test_the_more_comparisons_the_less_likely_a_difference_must_be(
+    chances: list[float], found: list[bool]
+) -> None:
+    assert beyond_noise(chances) == found
