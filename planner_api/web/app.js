@@ -13,7 +13,7 @@ import {
 import { byId, setText } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Explorer } from "./explore.js";
-import { usedEntry } from "./limits.js";
+import { misfit, usedEntry } from "./limits.js";
 import { MeasuredRuns } from "./measured.js";
 import { Pictures } from "./pictures.js";
 import { toRequest, toWhatIf, withRule } from "./scenario.js";
@@ -89,16 +89,29 @@ function sameAsAsked() {
 }
 
 function ask(since = performance.now()) {
+  clearTimeout(settling);
+  if (!usedEntry(documents, scenario)) return refuse();
   const body = question();
   asked = JSON.stringify(body);
-  clearTimeout(settling);
   markBusy();
-  explorer.ask(body, since);
+  return explorer.ask(body, since);
+}
+
+/** The device cannot be asked about, which the field of the device says too. */
+function refuse() {
+  explorer.abort();
+  asked = "";
+  markIdle();
+  sayProblem(misfit(documents));
 }
 
 /** What is on screen answers an earlier question. */
 function markBusy() {
   for (const id of ["answer", "charts"]) byId(id).setAttribute("aria-busy", "true");
+}
+
+function markIdle() {
+  for (const id of ["answer", "charts"]) byId(id).removeAttribute("aria-busy");
 }
 
 /** Show one event of the stream. */
@@ -134,16 +147,19 @@ function showMeasured(trace) {
 }
 
 function showError(error) {
-  for (const id of ["answer", "charts"]) byId(id).removeAttribute("aria-busy");
+  markIdle();
   if (error instanceof ServerGoneError) return connection.lost();
-  byId("answer").dataset.status = "error";
-  setText(byId("status"), "cannot be answered");
   const elsewhere = error instanceof ProblemError ? controls.fail(error.errors) : [];
   const details = elsewhere.map(({ pointer, detail }) => `${pointer}: ${detail}`);
-  const problem = byId("problem");
-  problem.hidden = false;
-  setText(problem, [error.message, ...details].join("; "));
+  sayProblem([error.message, ...details].join("; "));
   if (!(error instanceof ProblemError)) console.error(error);
+}
+
+function sayProblem(text) {
+  byId("answer").dataset.status = "error";
+  setText(byId("status"), "cannot be answered");
+  byId("problem").hidden = false;
+  setText(byId("problem"), text);
 }
 
 function clearProblem() {

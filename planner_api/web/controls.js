@@ -2,7 +2,7 @@
 
 import { byId, element, setText } from "./dom.js";
 import { BitwidthField, ChoiceField, NumberField } from "./fields.js";
-import { fittingEntries, latencyEnds, memoryEnds, preloadEnds, usedEntry } from "./limits.js";
+import { fittingEntries, latencyEnds, memoryEnds, misfit, preloadEnds, usedEntry } from "./limits.js";
 import { FACTOR_LIMITS, partAt, POLICIES } from "./scenario.js";
 
 const KIB = 1024;
@@ -136,7 +136,7 @@ export class Controls {
     const { manifest, device } = documents;
     const entries = fittingEntries(device, manifest);
     this.fields.entry.set(entries.map(entryChoice), entryValue(scenario));
-    if (!entries.length) this.fields.device.fail(`${device.name} has no times for layers like ${manifest.model}'s`);
+    if (!entries.length) this.fields.device.fail(misfit(documents));
     this.fields.bitwidths.set(manifest.bitwidths, scenario.bitwidths);
     const entry = usedEntry(documents, scenario);
     if (entry) this.#showRanges(documents, entry);

@@ -18,6 +18,11 @@ export function usedEntry({ device, manifest }, { computeTarget, sequenceLength 
   return entries.find(used) ?? entries[0];
 }
 
+/** Why a device cannot run a model. */
+export function misfit({ device, manifest }) {
+  return `${device.name} has no times for layers like ${manifest.model}'s`;
+}
+
 /** Ends and step of the slider of the deadline, µs: the narrowest layer up to the whole model. */
 export function latencyEnds({ manifest, device }, entry) {
   const layerUs = Object.values(entry.layer_us);

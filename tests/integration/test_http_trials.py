@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
 
-from plan_contracts import ModelManifest, RunTrace, StoredFile
+from plan_contracts import RunTrace
 from planner_api.errors import ConfigurationError
 from planner_api.main import create_app
 from planner_api.settings import load_settings
@@ -25,7 +21,7 @@ from shard_runtime.reader import PlainReader
 from shard_runtime.store import ShardStore
 from shard_runtime.tokens import pad_tokens
 from store_plans import Chosen, make_plan, some_device
-from stores import write_store
+from tokenized_store import store_with_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,33 +29,11 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from plan_contracts import Plan
+    from plan_contracts import ModelManifest, Plan
 
 LENGTH = 8
-LABELS = ["no", "yes"]
 TEXT = "a b a"
 TOKENS = pad_tokens([1, 2, 1], LENGTH)
-
-
-def store_with_tokenizer(folder: Path, head: str = "classifier") -> ModelManifest:
-    """A store on disk whose tokenizer knows two words."""
-    manifest = write_store(
-        folder, head=head, labels=LABELS if head == "classifier" else []
-    ).manifest
-    tokenizer = Tokenizer(WordLevel({"?": 0, "a": 1, "b": 2}, unk_token="?"))  # noqa: S106 - a word
-    tokenizer.pre_tokenizer = WhitespaceSplit()
-    content = tokenizer.to_str().encode()
-    (folder / "tokenizer.json").write_bytes(content)
-    stored = StoredFile(
-        file="tokenizer.json",
-        bytes=len(content),
-        sha256=f"sha256:{hashlib.sha256(content).hexdigest()}",
-    )
-    assert manifest.store is not None
-    index = manifest.store.model_copy(update={"tokenizer": stored})
-    sealed = manifest.model_copy(update={"store": index, "digest": None}).sealed()
-    (folder / "manifest.json").write_text(sealed.to_json())
-    return sealed
 
 
 def plan_of(manifest: ModelManifest) -> Plan:
