@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 ANSWER_MS = 30_000
+LISTS = ("plans", "devices", "models", "importance", "runs")
+"""What the registry has pages of."""
 REFUSED = "net::ERR_CONNECTION_REFUSED"
 
 expect.set_options(timeout=ANSWER_MS)
@@ -87,6 +89,18 @@ class Visit:
 def settle(page: Page) -> None:
     """Wait until the answer on screen is final and everything is drawn from it."""
     page.wait_for_selector("#charts:not([aria-busy])")
+
+
+def list_of(visit: Visit, kind: str) -> Page:
+    """Go to a list of the registry."""
+    return registry_page(visit, f"/web/registry.html?kind={kind}")
+
+
+def registry_page(visit: Visit, path: str) -> Page:
+    """Go to a page of the registry, and wait for its content."""
+    visit.page.goto(f"{visit.url}{path}")
+    visit.page.wait_for_selector("#content:not([aria-busy])", state="attached")
+    return visit.page
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class SlowImportance:
                 dropped[layer][index] = lowest
                 upgrades[layer, index] = max(whole + self.score(raised), 0.0)
                 drops[layer, index] = -self.score(dropped)
-        shares = upgrades / upgrades.sum() + drops / drops.sum()
+        shares = upgrades / upgrades.sum() + 4 * drops / drops.sum()
         worth = whole * shares / shares.sum()
         errors = {bits: self.errors(bits) for bits in self._bitwidths}
         least = errors[lowest].copy()

@@ -8,6 +8,7 @@ import pytest
 
 from browser import Visit, chromium, visiting
 from service import served
+from workshop import Workshop, workshop
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,6 +28,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """One service for the tests of a file, with the documents it ships."""
     with served(tmp_path_factory.mktemp("page")) as client:
         yield str(client.base_url).rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Workshop]:
+    """One workshop for the tests of a file."""
+    with workshop(tmp_path_factory.mktemp("workshop")) as made:
+        yield made
 
 
 @pytest.fixture

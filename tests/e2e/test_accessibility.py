@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from browser import settle, visiting
+from browser import LISTS, list_of, settle, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+    from workshop import Workshop
+
 GRAVE = {"serious", "critical"}
-KINDS = ("plans", "devices", "models", "importance", "runs")
 
 
 def grave(page: Page) -> list[str]:
@@ -37,16 +38,35 @@ def test_nothing_grave_on_the_page(browser: Browser, url: str, theme: str, width
         page.press("#latency", "Tab")
         settle(page)
         assert grave(page) == []
+        page.click("#heatmap td[tabindex='0']")
+        page.wait_for_selector("#pin-dialog[open]")
+        assert grave(page) == []
 
 
+def test_nothing_grave_beside_a_measured_run_and_a_trial(browser: Browser, shop: Workshop) -> None:
+    shop.run(shop.plan())
+    with visiting(browser, shop.url) as visit:
+        page = visit.open(shop.query)
+        page.fill("#try-text", "a b")
+        page.click("#try-run")
+        page.wait_for_selector("#try-result table")
+        page.wait_for_selector("#measured-legend:not([hidden])")
+        page.click("#gantt-details summary")
+        page.click("details:has(#commands) summary")
+        assert grave(page) == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_grave_on_the_registry_pages(
-    browser: Browser, url: str, kind: str, theme: str
+    browser: Browser, shop: Workshop, theme: str, width: int
 ) -> None:
-    with visiting(browser, url, theme=theme) as visit:
-        visit.page.goto(f"{url}/web/registry.html?kind={kind}")
-        visit.page.wait_for_selector("#content:not([aria-busy])")
-        assert grave(visit.page) == []
+    shop.run(shop.plan())
+    with visiting(browser, shop.url, theme=theme, width=width) as visit:
+        for kind in LISTS:
+            page = list_of(visit, kind)
+            assert grave(page) == []
+            page.click("#content tbody a >> nth=0")
+            page.wait_for_selector("#content:not([aria-busy])")
+            assert grave(page) == []
         assert visit.complaints == []
-        assert visit.outside == []

@@ -10,22 +10,18 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import Visit, settle, visiting
-from workshop import DEVICE, TASKS, Workshop, workshop
+from workshop import DEVICE, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from playwright.sync_api import Browser, Page
 
+    from workshop import Workshop
+
 RUNS = 2
 SHIPPED = "all-MiniLM-L6-v2"
 MILLISECONDS = re.compile(r"^[\d.,]+\s(ms|µs|s)$")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Workshop]:
-    with workshop(tmp_path_factory.mktemp("workshop")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -114,23 +114,26 @@ def test_every_series_is_measured(trial: Trial) -> None:
     assert seen[-1] == (24, 24)
 
 
-def test_rounding_alone_is_for_plans_of_one_size(trial: Trial) -> None:
+def test_plans_of_one_size_are_held_against_their_own_submodel(trial: Trial) -> None:
     rows = measure(trial, plans=2)
-    assert [row.rounding_alone is None for row in rows] == [False] * 9 + [True]
+    assert [row.reference for row in rows] == ["the submodel"] * 9 + ["the full model"]
 
 
-def test_the_full_size_loses_by_rounding_alone(trial: Trial) -> None:
-    for row in measure(trial, plans=4)[:3]:
-        assert row.rounding_alone == row.correlation
+def test_the_submodel_of_the_full_size_is_the_full_model(trial: Trial) -> None:
+    for row in (*(rows := measure(trial, plans=4))[:3], rows[-1]):
+        assert row.to_full_model == row.correlation
+        assert row.full_model_halves == row.halves
 
 
 def test_a_correlation_below_its_least_falls_short() -> None:
     row = Prediction(
         series="2 x 4 at 3.0 bit",
         plans=40,
+        reference="the submodel",
         correlation=0.8,
         halves=0.9,
-        rounding_alone=0.95,
+        to_full_model=0.95,
+        full_model_halves=0.9,
         least=0.85,
         measured_worst=-1,
         measured_best=0,

@@ -21,6 +21,7 @@ SCALE = Scale(
     calibration=12,
     profile=8,
     choice=8,
+    predicted=10,
     judged=20,
     devices=1,
     per_device=1,
@@ -69,6 +70,8 @@ def test_texts_to_calibrate_and_to_choose_by_differ(material: Material) -> None:
     assert len(material.calibration) == 12
     assert len(material.choice.texts) == 8
     assert not set(material.calibration) & set(material.choice.texts)
+    assert len(material.predicted) == 10
+    assert not set(material.calibration) & set(material.predicted)
 
 
 def test_every_quantiser_is_compared_at_every_size(run: ModelRun) -> None:

@@ -27,7 +27,7 @@ def constant(*rows: list[float]) -> Table:
 
 
 def two_shards() -> ShardDistances:
-    """One layer: shard 0 is worth (6/8 + 1/4) / 2 of the whole, shard 1 the rest."""
+    """One layer: shard 0 is worth (6/8 + 4 * 1/4) / 5 of the whole, shard 1 the rest."""
     return ShardDistances(
         lowest=np.full(SENTENCES, 1.0),
         upgraded=constant([0.4, 0.8]),
@@ -42,15 +42,15 @@ SQUARES = {2: np.ones((2, 2)), 32: np.zeros((2, 2))}
 def test_gains_of_two_shards_by_hand() -> None:
     gains = mean_gains(two_shards(), ERRORS, presence=0.0)
     assert gains[2] == pytest.approx(np.array([[0, 0]]))
-    assert gains[3] == pytest.approx(np.array([[0.375, 0.375]]))
-    assert gains[32] == pytest.approx(np.array([[0.5, 0.5]]))
+    assert gains[3] == pytest.approx(np.array([[0.2625, 0.4875]]))
+    assert gains[32] == pytest.approx(np.array([[0.35, 0.65]]))
 
 
 def test_presence_adds_its_share_of_the_worth_at_every_bitwidth() -> None:
     without = mean_gains(two_shards(), ERRORS, presence=0.0)
     with_it = mean_gains(two_shards(), ERRORS, presence=0.1)
     for bits, table in without.items():
-        assert with_it[bits] - table == pytest.approx(np.array([[0.05, 0.05]]))
+        assert with_it[bits] - table == pytest.approx(np.array([[0.035, 0.065]]))
 
 
 def test_an_upgrade_that_hurts_counts_as_nothing() -> None:
@@ -60,7 +60,7 @@ def test_an_upgrade_that_hurts_counts_as_nothing() -> None:
         dropped=constant([0.1, 0.1]),
     )
     gains = mean_gains(distances, ERRORS, presence=0.0)
-    assert gains[32] == pytest.approx(np.array([[0.25, 0.75]]))
+    assert gains[32] == pytest.approx(np.array([[0.4, 0.6]]))
 
 
 def test_a_model_that_loses_nothing_gains_nothing() -> None:
