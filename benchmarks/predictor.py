@@ -1,10 +1,11 @@
 """How well an importance table predicts what plans lose: rank correlations on held-out texts.
 
-Random plans of one size and one mean bitwidth differ only in where their bits are; random plans
-of every size and any bits differ in everything. Predicted: the score of CONTRACTS, base + scale *
-sum of gains. Measured: the negative distance to the full model's outputs on texts that the table
-was not measured on. A measured score is itself uncertain: how far two halves of the texts agree
-about the plans says how high a correlation could be at all.
+Predicted: the score of CONTRACTS, base + scale * sum of gains. Measured: negative distances on
+texts that the table was not measured on. Random plans of one size and one mean bitwidth differ
+only in where their bits are, so what is measured is what rounding does: the distance to the same
+submodel at full precision (as in QUANTISATION). Random plans of every size and any bits differ in
+everything, and are held against the full model. A measured score is itself uncertain: how far two
+halves of the texts agree about the plans says how high a correlation could be at all.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from shard_runtime.weights import FULL_PRECISION_BITS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from plan_contracts import ImportanceTable, ModelManifest
     from shard_builder.importance.distance import Distances
@@ -86,15 +89,18 @@ class Prediction:
 
     `measured_worst`, `measured_best`: the range of the measured scores, in the table's unit.
     `halves`: rank correlation of the scores measured on the even and on the odd texts.
-    `rounding_alone`: the correlation with distances to the same submodel at full precision, which
-    is what rounding alone does; None where plans are of several sizes.
+    `reference`: whose outputs the distances are to. `to_full_model`, `full_model_halves`: both
+    correlations for distances to the full model, in which a submodel's own distance and its
+    rounding cancel or add up as it happens.
     """
 
     series: str
     plans: int
+    reference: str
     correlation: float
     halves: float
-    rounding_alone: float | None
+    to_full_model: float
+    full_model_halves: float
     least: float
     measured_worst: float
     measured_best: float
@@ -312,16 +318,23 @@ def _prediction(
     measured: Sequence[Measured],
 ) -> Prediction:
     predicted = [predicted_score(trial.table, manifest, layers) for layers in plans]
-    scores = np.array([-of_plan.to_full for of_plan in measured])
-    whole = scores.mean(axis=1)
-    own = [-of_plan.to_own.mean() for of_plan in measured if of_plan.to_own is not None]
+    to_full = np.array([-of_plan.to_full for of_plan in measured])
+    to_own = [-of_plan.to_own for of_plan in measured if of_plan.to_own is not None]
+    scores = np.array(to_own) if to_own else to_full
     return Prediction(
         series=series,
         plans=len(plans),
-        correlation=rank_correlation(predicted, whole),
-        halves=rank_correlation(scores[:, ::2].mean(axis=1), scores[:, 1::2].mean(axis=1)),
-        rounding_alone=rank_correlation(predicted, own) if own else None,
-        least=LEAST_AT_FIXED_BITS if own else LEAST_ACROSS,
-        measured_worst=float(whole.min()),
-        measured_best=float(whole.max()),
+        reference="the submodel" if to_own else "the full model",
+        correlation=rank_correlation(predicted, scores.mean(axis=1)),
+        halves=_of_halves(scores),
+        to_full_model=rank_correlation(predicted, to_full.mean(axis=1)),
+        full_model_halves=_of_halves(to_full),
+        least=LEAST_AT_FIXED_BITS if to_own else LEAST_ACROSS,
+        measured_worst=float(scores.mean(axis=1).min()),
+        measured_best=float(scores.mean(axis=1).max()),
     )
+
+
+def _of_halves(scores: NDArray[np.float64]) -> float:
+    """Rank correlation of what the even and the odd texts say of the plans; (plans, texts)."""
+    return rank_correlation(scores[:, ::2].mean(axis=1), scores[:, 1::2].mean(axis=1))

@@ -20,15 +20,17 @@ PRELOADS_BYTES = (0, 256 * KIB)
 
 
 class Scale(NamedTuple):
-    """How much is measured: texts to calibrate, to profile, to choose plans by, to judge by.
+    """How much is measured: texts to calibrate, to profile, to choose plans by, and so on.
 
-    `judged` None: all there are. `per_device`: latency targets of each device. `finalists`: best
-    plans of distinct pairs that are measured before one is taken.
+    `predicted`: texts that predictions are held against. `judged`: those that plans are judged by;
+    None: all there are. `per_device`: latency targets of each device. `finalists`: best plans of
+    distinct pairs that are measured before one is taken.
     """
 
     calibration: int
     profile: int
     choice: int
+    predicted: int
     judged: int | None
     devices: int
     per_device: int
@@ -38,18 +40,20 @@ class Scale(NamedTuple):
 
 WHOLE = Scale(
     calibration=512,
-    profile=256,
-    choice=256,
+    profile=512,
+    choice=512,
+    predicted=1024,
     judged=None,
     devices=3,
     per_device=3,
-    finalists=3,
+    finalists=5,
     random_plans=40,
 )
 QUICK = Scale(
     calibration=64,
     profile=32,
     choice=64,
+    predicted=64,
     judged=160,
     devices=1,
     per_device=2,

@@ -62,8 +62,16 @@ class Material:
     @property
     def choice(self) -> Task:
         """What plans are chosen by: other texts, without labels."""
-        start = self.scale.calibration
-        return Task(texts=self._drawn[start : start + self.scale.choice])
+        return Task(texts=self._others[: self.scale.choice])
+
+    @property
+    def predicted(self) -> tuple[Text, ...]:
+        """What predictions are held against: texts that no table has seen."""
+        return self._others[: self.scale.predicted]
+
+    @property
+    def _others(self) -> tuple[Text, ...]:
+        return self._drawn[self.scale.calibration :]
 
     def judged(self, store: ShardStore) -> Task:
         """What plans are judged by: texts that nothing else has seen."""

@@ -75,7 +75,7 @@ def run_model(job: Job) -> ModelRun:
             trial = Trial(
                 store=folder,
                 table=table,
-                texts=material.choice.texts,
+                texts=material.predicted,
                 sequence_length=SEQUENCE_LENGTH,
             )
             predictions = measure(trial, plans=material.scale.random_plans)

@@ -137,30 +137,35 @@ def prediction_sheet(predictions: Iterable[Prediction], split_half: float | None
     halves = (
         ()
         if split_half is None
-        else (("two tables of half the text", "-", f"{split_half:.3f}", "", "", ""),)
+        else (("two tables of half the text", "", "", f"{split_half:.3f}", "", "", "", ""),)
     )
     return Sheet(
         title="Predicted and measured scores of random plans: rank correlation",
         heads=(
             "plans",
+            "distance to",
             "how many",
             "correlation",
-            "of rounding alone",
-            "measured on two halves",
+            "of two halves",
+            "to the full model",
+            "of two halves",
             "measured scores",
         ),
         rows=halves
         + tuple(
             (
                 found.series,
+                found.reference,
                 str(found.plans),
                 f"{found.correlation:.3f}",
-                "" if found.rounding_alone is None else f"{found.rounding_alone:.3f}",
                 f"{found.halves:.3f}",
+                f"{found.to_full_model:.3f}",
+                f"{found.full_model_halves:.3f}",
                 f"{found.measured_worst:.4f} to {found.measured_best:.4f}",
             )
             for found in predictions
         ),
+        left=2,
     )
 
 

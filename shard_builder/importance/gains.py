@@ -2,8 +2,9 @@
 
 An upgrade tells what a shard's precision is worth in a coarse model, a drop what it is worth in
 an exact one; the sum of both, each as a share of its total, ranks mixed models better than
-either alone. A bitwidth brings as much of that worth as it removes of the lowest bitwidth's
-quantisation error.
+either alone. Drops weigh more: an upgrade is the small difference of two large distances, and
+known far less well from as many sentences. A bitwidth brings as much of that worth as it removes
+of the lowest bitwidth's quantisation error.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ It makes a plan prefer the more sensitive slices, in the order in which the refe
 stand. It has to be small: scores are scaled so that the reference slices gain full - base from
 nothing to the highest bitwidth, so this share of 1 + itself is credited to the lowest already.
 """
+
+DROP_WEIGHT = 4.0
+"""Of a drop's share beside an upgrade's: with 512 sentences as good a ranking as equal weights
+have with 800 (docs/decisions/0013)."""
 
 HALVINGS = 50
 SEED = 0
@@ -117,7 +122,7 @@ def _worth(distances: ShardDistances, weights: FloatTable) -> FloatTable:
     whole = float(distances.lowest @ weights)
     upgrades = np.maximum(whole - distances.upgraded @ weights, 0)
     drops = distances.dropped @ weights
-    shares = _shares(upgrades) + _shares(drops)
+    shares = _shares(upgrades) + DROP_WEIGHT * _shares(drops)
     return whole * _shares(shares)
 
 
