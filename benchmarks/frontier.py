@@ -17,9 +17,9 @@ from benchmarks.instances import (
     least_latency,
     lowest_layer_bytes,
 )
-from planner_api.optimizer.frontier import settle
-from planner_api.optimizer.grid import Grid
 from planner_api.optimizer.problem import build_problem
+from planner_api.optimizer.questions.frontier import settle
+from planner_api.optimizer.questions.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.instances import MEASURED, Kind, Size, generate
+from planner_api.optimizer.bounding.table_bound import relative_gap, score_range, table_bounds
 from planner_api.optimizer.problem import build_problem
 from planner_api.optimizer.search import solve
-from planner_api.optimizer.table_bound import relative_gap, score_range, table_bounds
 from planner_api.optimizer.warm_up import load_solvers
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.instances import Kind, Size, generate
 from plan_contracts import StorageJitter
 from planner_api.optimizer.assemble import to_plan
+from planner_api.optimizer.bounding.table_bound import score_range, table_bounds
 from planner_api.optimizer.problem import build_problem
 from planner_api.optimizer.search import solve
-from planner_api.optimizer.table_bound import score_range, table_bounds
 from planner_api.services.quantile import solve_at_quantile
 from simulator.run import monte_carlo
 

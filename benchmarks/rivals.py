@@ -17,11 +17,11 @@ import numpy as np
 from benchmarks.instances import MEASURED, Kind, Size
 from benchmarks.optimizer import SPREAD, TENTH, gap_of, generate_problem, solved
 from benchmarks.plot import OWN
-from planner_api.optimizer.exact import solve_exact
+from planner_api.optimizer.bounding.relaxation import pair_model
+from planner_api.optimizer.bounding.table_bound import score_range, table_bounds
+from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.optimizer.policies import BASELINES
-from planner_api.optimizer.relaxation import pair_model
-from planner_api.optimizer.table_bound import score_range, table_bounds
-from planner_api.optimizer.tables import tables_of
+from planner_api.optimizer.programs.exact import solve_exact
 from planner_api.optimizer.warm_up import load_solvers
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner_api.optimizer.bounding.relaxation import PairModel
     from planner_api.optimizer.policies import BaselinePolicy
     from planner_api.optimizer.problem import Problem
-    from planner_api.optimizer.relaxation import PairModel
 
 SIZE = Size(layers=12, slices=12)
 KINDS = (MEASURED, Kind(size=SIZE), Kind(size=SIZE, spread=SPREAD))

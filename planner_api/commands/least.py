@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from planner_api.optimizer.inverse import Quantity
     from planner_api.optimizer.problem import PlanInputs
+    from planner_api.optimizer.questions.inverse import Quantity
     from planner_api.services.inverse import LeastAnswer
 
 NAMES: Mapping[Quantity, str] = {

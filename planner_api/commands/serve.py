@@ -11,8 +11,8 @@ import uvicorn
 
 from planner_api.logs import configure_logs
 from planner_api.main import create_app
-from planner_api.optimizer.cp_sat import new_model
-from planner_api.optimizer.glop import LinearProgram
+from planner_api.optimizer.bounding.glop import LinearProgram
+from planner_api.optimizer.programs.cp_sat import new_model
 from planner_api.settings import load_settings
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from plan_contracts import (
     ShardRead,
     __version__,
 )
-from planner_api.optimizer.table_bound import relative_gap, score_range, table_bounds
+from planner_api.optimizer.bounding.table_bound import relative_gap, score_range, table_bounds
 
 if TYPE_CHECKING:
     from plan_contracts import ModelManifest

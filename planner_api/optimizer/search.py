@@ -14,33 +14,33 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from planner_api.optimizer.bounds import upper_bounds
+from planner_api.optimizer.bounding.bounds import upper_bounds
+from planner_api.optimizer.bounding.columns import refine
+from planner_api.optimizer.bounding.ledger import Ledger
+from planner_api.optimizer.bounding.multipliers import for_depth
+from planner_api.optimizer.bounding.relaxation import pair_model
+from planner_api.optimizer.bounding.screening import reading_only, reading_prices, screen
+from planner_api.optimizer.bounding.shadow_prices import shadow_prices
+from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.optimizer.choice import evaluate
-from planner_api.optimizer.closer import best_of_core, core_of, cut_core, mixed
-from planner_api.optimizer.columns import refine
-from planner_api.optimizer.cp_sat import Effort
-from planner_api.optimizer.exchange import exchanged
-from planner_api.optimizer.ledger import Ledger
-from planner_api.optimizer.multipliers import for_depth
+from planner_api.optimizer.improving.exchange import exchanged
+from planner_api.optimizer.improving.repair import filled, rounded
 from planner_api.optimizer.policies import BASELINES
-from planner_api.optimizer.program import Wanted
-from planner_api.optimizer.relaxation import pair_model
-from planner_api.optimizer.repair import filled, rounded
-from planner_api.optimizer.screening import reading_only, reading_prices, screen
-from planner_api.optimizer.shadow_prices import shadow_prices
+from planner_api.optimizer.programs.closer import best_of_core, core_of, cut_core, mixed
+from planner_api.optimizer.programs.cp_sat import Effort
+from planner_api.optimizer.programs.program import Wanted
 from planner_api.optimizer.solution import Candidate, Solution, preference
-from planner_api.optimizer.tables import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plan_contracts import ShadowPrices
-    from planner_api.optimizer.closer import Closed
-    from planner_api.optimizer.columns import Refined
-    from planner_api.optimizer.cp_sat import Search
-    from planner_api.optimizer.multipliers import Multipliers
+    from planner_api.optimizer.bounding.columns import Refined
+    from planner_api.optimizer.bounding.multipliers import Multipliers
+    from planner_api.optimizer.bounding.relaxation import PairModel, Selection
     from planner_api.optimizer.problem import Pair, Problem
-    from planner_api.optimizer.relaxation import PairModel, Selection
+    from planner_api.optimizer.programs.closer import Closed
+    from planner_api.optimizer.programs.cp_sat import Search
 
 SMALLEST_GAP = 5e-10
 """A gap of 0 asks for proof up to rounding: 1e-9 of the range (CONTRACTS, PlanResponse)."""

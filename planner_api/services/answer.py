@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from plan_contracts import Baseline, PlanResponse
 from planner_api.optimizer.assemble import to_certificate, to_plan
-from planner_api.optimizer.bounds import may_hold_plans
-from planner_api.optimizer.exact import solve_exact
+from planner_api.optimizer.bounding.bounds import may_hold_plans
+from planner_api.optimizer.bounding.table_bound import table_bounds, table_pair_bounds
+from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.optimizer.policies import BASELINES, run_policy
 from planner_api.optimizer.problem import build_problem
+from planner_api.optimizer.programs.exact import solve_exact
 from planner_api.optimizer.search import Progress, solve
 from planner_api.optimizer.solution import Solution
-from planner_api.optimizer.table_bound import table_bounds, table_pair_bounds
-from planner_api.optimizer.tables import tables_of
 from planner_api.services.quantile import keeps_to_quantile, solve_at_quantile
 from planner_api.services.shortfall import why_not, why_not_at_quantile
 from simulator.run import summarise

@@ -13,11 +13,11 @@ import numpy as np
 from plan_contracts import ContractError, Part, PlanOptions
 from plan_contracts.units import Bitwidth, Bytes, Count, Microseconds, Sha256
 from planner_api.optimizer.choice import evaluate, layer_reads_us, layer_steps_us
-from planner_api.optimizer.headroom import time_left
-from planner_api.optimizer.infeasibility import least_need
+from planner_api.optimizer.improving.headroom import time_left
 from planner_api.optimizer.planned_choice import choice_of
 from planner_api.optimizer.problem import PlanInputs, build_problem
-from planner_api.optimizer.upgrades import raises, shortages
+from planner_api.optimizer.questions.infeasibility import least_need
+from planner_api.optimizer.questions.upgrades import raises, shortages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from plan_contracts import DeviceProfile, ImportanceTable, ModelManifest, Plan
     from planner_api.optimizer.choice import Choice, Evaluation
     from planner_api.optimizer.problem import Problem
-    from planner_api.optimizer.upgrades import Raises, Shortages
+    from planner_api.optimizer.questions.upgrades import Raises, Shortages
 
 NEXT_IN_LINE = 10
 US_PER_MS = 1000

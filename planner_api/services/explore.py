@@ -17,9 +17,9 @@ from pydantic import Field, model_validator
 from plan_contracts import Document, Part, PlanRequest, PlanResponse, RunTrace
 from plan_contracts.units import Bytes, Count, Microseconds, Positive, Sha256
 from planner_api.optimizer.assemble import to_certificate, to_plan
-from planner_api.optimizer.frontier import settle
-from planner_api.optimizer.grid import Grid
 from planner_api.optimizer.problem import build_problem
+from planner_api.optimizer.questions.frontier import settle
+from planner_api.optimizer.questions.grid import Grid
 from planner_api.optimizer.solution import Solution, preference
 from planner_api.services.answer import (
     SIMULATION_RUNS,

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from plan_contracts import Part
 from plan_contracts.units import Bytes, Microseconds, Positive
 from planner_api.errors import InvalidRequestError
-from planner_api.optimizer.frontier import settle
-from planner_api.optimizer.grid import Grid
 from planner_api.optimizer.problem import build_problem
+from planner_api.optimizer.questions.frontier import settle
+from planner_api.optimizer.questions.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from planner_api.optimizer.grid import FrontierPoint
     from planner_api.optimizer.problem import PlanInputs, Problem
+    from planner_api.optimizer.questions.grid import FrontierPoint
 
 MAX_RELATIVE_GAP = 0.005
 MOST_POINTS = 5_000

@@ -11,16 +11,16 @@ from plan_contracts.units import Count
 from planner_api.errors import InvalidRequestError
 from planner_api.optimizer.assemble import to_plan
 from planner_api.optimizer.choice import evaluate
-from planner_api.optimizer.cp_sat import Effort
-from planner_api.optimizer.inverse import Quantity, least
 from planner_api.optimizer.problem import build_problem
+from planner_api.optimizer.programs.cp_sat import Effort
+from planner_api.optimizer.questions.inverse import Quantity, least
 from planner_api.optimizer.search import solve
 from planner_api.optimizer.solution import Candidate, Solution
 
 if TYPE_CHECKING:
     from plan_contracts import Target
-    from planner_api.optimizer.inverse import Least
     from planner_api.optimizer.problem import PlanInputs, Problem
+    from planner_api.optimizer.questions.inverse import Least
 
 EFFORT = Effort(deterministic_time=60.0, wall_limit_s=120.0)
 

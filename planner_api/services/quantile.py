@@ -30,8 +30,8 @@ from planner_api.optimizer.assemble import to_plan
 from planner_api.optimizer.choice import evaluate
 from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.problem import Problem
+from planner_api.optimizer.questions.upgrades import raises, shortages
 from planner_api.optimizer.solution import Candidate, Solution, preference
-from planner_api.optimizer.upgrades import raises, shortages
 from simulator.run import monte_carlo
 
 if TYPE_CHECKING:

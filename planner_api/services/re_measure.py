@@ -16,7 +16,11 @@ from plan_contracts import Part, Plan, PlanResponse, Policy, SimulationSummary
 from planner_api.errors import InvalidRequestError
 from planner_api.optimizer.assemble import to_plan
 from planner_api.optimizer.problem import build_problem
-from planner_api.optimizer.runners_up import best_of_each_pair, feasible_baselines, is_same_plan
+from planner_api.optimizer.questions.runners_up import (
+    best_of_each_pair,
+    feasible_baselines,
+    is_same_plan,
+)
 from planner_api.services.answer import (
     SIMULATION_RUNS,
     agrees,

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from planner_api.optimizer.infeasibility import explain
 from planner_api.optimizer.policies import run_policy
 from planner_api.optimizer.problem import build_problem
+from planner_api.optimizer.questions.infeasibility import explain
 from planner_api.services.quantile import Planner, kept_to_us, solve_at_quantile, with_margin
 
 if TYPE_CHECKING:

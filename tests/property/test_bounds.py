@@ -12,10 +12,10 @@ import pytest
 
 import exhaustive
 from instances import problem_of, tiny
-from planner_api.optimizer.bounds import may_hold_plans, unit_of, upper_bounds
-from planner_api.optimizer.multipliers import Multipliers, flows_are_valid, for_depth
-from planner_api.optimizer.relaxation import pair_model
-from planner_api.optimizer.tables import tables_of
+from planner_api.optimizer.bounding.bounds import may_hold_plans, unit_of, upper_bounds
+from planner_api.optimizer.bounding.multipliers import Multipliers, flows_are_valid, for_depth
+from planner_api.optimizer.bounding.relaxation import pair_model
+from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.verify.bounds import lagrangian_bound
 from priced_paths import multipliers as on_paths
 from priced_paths import random_prices

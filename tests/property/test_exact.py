@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import exhaustive
 from instances import problem_of, tiny
-from planner_api.optimizer.exact import solve_exact
-from planner_api.optimizer.table_bound import relative_gap, score_range, table_bounds
+from planner_api.optimizer.bounding.table_bound import relative_gap, score_range, table_bounds
+from planner_api.optimizer.programs.exact import solve_exact
 
 seeds = st.integers(0, 2**32 - 1)
 EXAMPLES = 60

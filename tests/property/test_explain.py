@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from instances import midsize, problem_of, tiny
 from planner_api.optimizer.choice import evaluate, layer_reads_us, layer_steps_us
 from planner_api.optimizer.planned_choice import choice_of
-from planner_api.optimizer.upgrades import raises, shortages
+from planner_api.optimizer.questions.upgrades import raises, shortages
 from planner_api.services.explain import explain, slack_us
 from plans import made_of, random_choice
 

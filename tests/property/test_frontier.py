@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from exhaustive import solve as solve_exhaustively
 from instances import midsize, problem_of, tiny
 from planner_api.optimizer.choice import evaluate
-from planner_api.optimizer.exact import solve_exact
-from planner_api.optimizer.frontier import settle
-from planner_api.optimizer.grid import FrontierPoint, Grid, Place
+from planner_api.optimizer.programs.exact import solve_exact
+from planner_api.optimizer.questions.frontier import settle
+from planner_api.optimizer.questions.grid import FrontierPoint, Grid, Place
 
 if TYPE_CHECKING:
     from planner_api.optimizer.problem import Problem

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import exhaustive
 from instances import problem_of, tiny
-from planner_api.optimizer.infeasibility import explain, least_need
+from planner_api.optimizer.questions.infeasibility import explain, least_need
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from exhaustive import Outcome, memory_limit, outcomes
 from instances import problem_of, tiny
-from planner_api.optimizer.cp_sat import Effort
-from planner_api.optimizer.exact import solve_exact
-from planner_api.optimizer.inverse import Planner, Quantity, least
+from planner_api.optimizer.programs.cp_sat import Effort
+from planner_api.optimizer.programs.exact import solve_exact
+from planner_api.optimizer.questions.inverse import Planner, Quantity, least
 from planner_api.optimizer.search import solve
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import exhaustive
 from instances import midsize, problem_of, tiny
-from planner_api.optimizer.exact import solve_exact
+from planner_api.optimizer.programs.exact import solve_exact
 from planner_api.optimizer.search import solve
 
 SOME = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

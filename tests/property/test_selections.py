@@ -9,26 +9,26 @@ import pytest
 
 import exhaustive
 from instances import problem_of, tiny
-from planner_api.optimizer.bounds import may_hold_plans, upper_bounds
+from planner_api.optimizer.bounding.bounds import may_hold_plans, upper_bounds
+from planner_api.optimizer.bounding.columns import refine
+from planner_api.optimizer.bounding.relaxation import Selection, pair_model
+from planner_api.optimizer.bounding.screening import reading_only, reading_prices, screen
+from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.optimizer.choice import evaluate
-from planner_api.optimizer.closer import best_of_core, core_of, cut_core, mixed
-from planner_api.optimizer.columns import refine
-from planner_api.optimizer.cp_sat import Effort
-from planner_api.optimizer.exchange import exchanged
-from planner_api.optimizer.headroom import headroom
-from planner_api.optimizer.moves import changed, moves_of
-from planner_api.optimizer.program import Wanted
-from planner_api.optimizer.relaxation import Selection, pair_model
-from planner_api.optimizer.repair import downgraded, filled, fits, rounded
-from planner_api.optimizer.screening import reading_only, reading_prices, screen
-from planner_api.optimizer.tables import tables_of
+from planner_api.optimizer.improving.exchange import exchanged
+from planner_api.optimizer.improving.headroom import headroom
+from planner_api.optimizer.improving.moves import changed, moves_of
+from planner_api.optimizer.improving.repair import downgraded, filled, fits, rounded
+from planner_api.optimizer.programs.closer import best_of_core, core_of, cut_core, mixed
+from planner_api.optimizer.programs.cp_sat import Effort
+from planner_api.optimizer.programs.program import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.random import Generator
 
-    from planner_api.optimizer.relaxation import PairModel
+    from planner_api.optimizer.bounding.relaxation import PairModel
 
 SEEDS = range(40)
 ALL = Effort(deterministic_time=10.0, wall_limit_s=60.0)

@@ -9,12 +9,12 @@ import pytest
 
 from builders import e1_json, e2_json
 from instances import problem_of
-from planner_api.optimizer.columns import refine
+from planner_api.optimizer.bounding.columns import refine
+from planner_api.optimizer.bounding.relaxation import pair_model
+from planner_api.optimizer.bounding.shadow_prices import shadow_prices
+from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.optimizer.problem import Pair
-from planner_api.optimizer.relaxation import pair_model
 from planner_api.optimizer.search import solve
-from planner_api.optimizer.shadow_prices import shadow_prices
-from planner_api.optimizer.tables import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

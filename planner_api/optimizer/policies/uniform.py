@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from planner_api.optimizer.bounding.table_bound import pair_mask
 from planner_api.optimizer.choice import ABSENT, Choice, evaluate
 from planner_api.optimizer.problem import Pair
 from planner_api.optimizer.solution import Candidate
-from planner_api.optimizer.table_bound import pair_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

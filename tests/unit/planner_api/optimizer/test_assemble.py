@@ -9,10 +9,10 @@ from builders import e1_json, e2_json
 from instances import problem_of
 from plan_contracts import PairBound, Plan, __version__
 from planner_api.optimizer.assemble import to_certificate, to_plan
-from planner_api.optimizer.exact import solve_exact
+from planner_api.optimizer.bounding.table_bound import table_bounds, table_pair_bounds
 from planner_api.optimizer.policies import uniform
+from planner_api.optimizer.programs.exact import solve_exact
 from planner_api.optimizer.solution import Solution
-from planner_api.optimizer.table_bound import table_bounds, table_pair_bounds
 
 if TYPE_CHECKING:
     from planner_api.optimizer.problem import Problem

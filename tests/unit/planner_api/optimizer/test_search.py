@@ -8,10 +8,10 @@ import pytest
 
 from builders import e1_json, e2_json
 from instances import midsize, problem_of, tiny
+from planner_api.optimizer.bounding.table_bound import relative_gap, score_range, table_bounds
 from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.search import Progress, solve
 from planner_api.optimizer.solution import preference
-from planner_api.optimizer.table_bound import relative_gap, score_range, table_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

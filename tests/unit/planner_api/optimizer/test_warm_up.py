@@ -12,8 +12,8 @@ from planner_api.optimizer.warm_up import MODULES, load_solvers
 assert not any(module in sys.modules for module in MODULES)
 load_solvers()
 before = set(sys.modules)
-import planner_api.optimizer.cp_sat as cp_sat
-from planner_api.optimizer.glop import LinearProgram
+import planner_api.optimizer.programs.cp_sat as cp_sat
+from planner_api.optimizer.bounding.glop import LinearProgram
 cp_sat.new_model(), LinearProgram()
 assert set(sys.modules) == before, set(sys.modules) - before
 """

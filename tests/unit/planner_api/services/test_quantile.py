@@ -10,7 +10,7 @@ from builders import e2_json
 from instances import problem_of
 from plan_contracts import PlanOptions
 from planner_api.optimizer.assemble import to_plan
-from planner_api.optimizer.exact import solve_exact
+from planner_api.optimizer.programs.exact import solve_exact
 from planner_api.services.answer import answer
 from planner_api.services.quantile import (
     BISECTIONS,

@@ -1,0 +1,1 @@
+"""From good choices to better ones that keep all limits."""

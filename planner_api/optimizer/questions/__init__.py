@@ -1,0 +1,1 @@
+"""What else is asked of a request: frontiers, least limits, why not, what next."""
