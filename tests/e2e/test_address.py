@@ -72,3 +72,14 @@ def test_starting_over_forgets_the_scenario(visit: Visit) -> None:
     expect(page.locator("#policy")).to_have_value("optimal")
     settle(page)
     assert page.input_value("#latency") != "140"
+
+
+def test_a_shared_comparison_shows_both_scenarios(browser: Browser, visit: Visit) -> None:
+    page = visit.open()
+    page.click("#keep")
+    aim(page, "120")
+    page.wait_for_selector("#compare-table td")
+    with visiting(browser, visit.url) as friend:
+        theirs = friend.open(page.url.removeprefix(visit.url))
+        theirs.wait_for_selector("#compare-table td")
+        assert theirs.inner_text("#compare-table") == page.inner_text("#compare-table")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
-from browser import settle
+from browser import list_of, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -90,6 +91,40 @@ def test_a_slider_moves_the_number_and_the_answer(visit: Visit) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "part"),
+    [
+        ("#preload", "preload_bytes"),
+        ("#bandwidth-factor", "bandwidth_factor"),
+        ("#compute-factor", "compute_factor"),
+        ("#memory", "memory_bytes"),
+        ("#read-ahead", "read_ahead_layers"),
+        ("#quantile", "latency_quantile"),
+    ],
+)
+def test_every_slider_is_asked_for(visit: Visit, field: str, part: str) -> None:
+    page = visit.open()
+    if page.is_disabled(field):
+        page.check(f"{field}-on")
+        settle(page)
+    before = page.input_value(field)
+    page.press(f"{field}-range", "ArrowLeft")
+    settle(page)
+    assert page.input_value(field) != before
+    assert float(said(page)[part]) == pytest.approx(float(page.input_value(f"{field}-range")))
+
+
+def test_arrow_keys_step_a_number(visit: Visit) -> None:
+    page = visit.open()
+    before = float(page.input_value("#latency"))
+    page.press("#latency", "ArrowUp")
+    raised = float(page.input_value("#latency"))
+    page.press("#latency", "ArrowDown")
+    settle(page)
+    assert raised > before
+    assert float(page.input_value("#latency")) == before
+
+
 @pytest.mark.parametrize("policy", ["sti-largest", "sti-deepest", "uniform", "full"])
 def test_each_policy_is_asked_for(visit: Visit, policy: str) -> None:
     page = visit.open()
@@ -151,6 +186,35 @@ def test_what_cannot_be_met_offers_what_would_do(visit: Visit) -> None:
     assert float(page.input_value("#latency")) > 1
 
 
+def test_more_preload_is_offered_where_it_would_do(visit: Visit) -> None:
+    page = visit.open("/?latency_us=1&preload_bytes=0")
+    page.click("#set-latency")
+    settle(page)
+    least = float(page.input_value("#latency"))
+    enter(page, "#latency", str(least - 0.2))
+    page.click("#set-preload")
+    settle(page)
+    assert page.get_attribute("#answer", "data-status") in {"optimal", "feasible"}
+    assert float(page.input_value("#preload")) > 0
+
+
+def test_more_memory_is_offered_where_it_would_do(visit: Visit) -> None:
+    page = visit.open("/?memory_bytes=1")
+    page.click("#set-memory")
+    settle(page)
+    assert page.get_attribute("#answer", "data-status") in {"optimal", "feasible"}
+    assert int(said(page)["memory_bytes"]) > 1
+
+
+@pytest.mark.parametrize("policy", ["optimal", "full"])
+def test_the_deadline_offered_is_kept_at_the_quantile(visit: Visit, policy: str) -> None:
+    page = visit.open(f"/?latency_us=1000&latency_quantile=0.95&policy={policy}")
+    assert page.get_attribute("#answer", "data-status") == "infeasible"
+    page.click("#set-latency")
+    settle(page)
+    assert page.get_attribute("#answer", "data-status") in {"optimal", "feasible"}
+
+
 def test_the_quantile_is_kept_by_the_runs(visit: Visit) -> None:
     page = visit.open()
     page.check("#quantile-on")
@@ -176,6 +240,13 @@ def test_a_stored_plan_has_a_page_of_its_own(visit: Visit) -> None:
     assert "sha256:" in page.inner_text("#main")
 
 
+def deadlines(page: Page) -> tuple[str, str]:
+    """Of the two scenarios, A and B."""
+    row = page.locator("#compare-table tr", has_text="deadline T")
+    kept, shown, *_ = row.locator("td").all_inner_texts()
+    return kept, shown
+
+
 def test_two_scenarios_stand_side_by_side(visit: Visit) -> None:
     page = visit.open()
     page.click("#keep")
@@ -183,10 +254,91 @@ def test_two_scenarios_stand_side_by_side(visit: Visit) -> None:
     page.wait_for_selector("#compare-table td")
     assert "latency" in page.inner_text("#compare-table").lower()
     assert page.locator("#compare-table tr.differs").count() > 0
+    kept, shown = deadlines(page)
     page.click("#swap")
     settle(page)
+    assert deadlines(page) == (shown, kept)
     page.click("#drop")
     assert page.is_hidden("#compare-body")
+
+
+@pytest.mark.parametrize(
+    ("state", "place", "rule"),
+    [("in", "", "pins=0.0"), ("6", "preload", "pins=0.0b6p"), ("out", "", "forbids=0.0")],
+)
+def test_a_shard_is_pinned_by_a_click(visit: Visit, state: str, place: str, rule: str) -> None:
+    page = visit.open()
+    page.click("#heatmap td >> nth=0")
+    page.check(f"#pin-{state}")
+    page.select_option("#pin-place", place)
+    page.click("#pin-apply")
+    settle(page)
+    assert rule in page.url.split("?")[1].split("&")
+    shown = page.inner_text("#heatmap td >> nth=0")
+    assert shown == {"in": shown, "6": "6", "out": "\u00d7"}[state]
+    assert page.locator("#rules button").count() == 1
+
+
+def test_cancelling_pins_nothing(visit: Visit) -> None:
+    page = visit.open()
+    page.click("#heatmap td >> nth=0")
+    page.check("#pin-6")
+    page.click("#pin-cancel")
+    assert page.locator("#pin-dialog[open]").count() == 0
+    assert page.locator("#rules button").count() == 0
+
+
+def test_another_policy_is_taken_from_the_table(visit: Visit) -> None:
+    page = visit.open()
+    page.click("#baselines button:text-is('uniform')")
+    settle(page)
+    assert page.input_value("#policy") == "uniform"
+    assert page.locator("#baselines tbody th").first.inner_text() == "uniform"
+
+
+def test_commands_are_copied(visit: Visit) -> None:
+    page = visit.open()
+    page.click("details:has(#commands) summary")
+    for command, begins in (("curl", "curl --json '{"), ("command line", "printf %s '{")):
+        page.click(f"button[aria-label='copy the {command} command']")
+        expect(page.locator("#commands button:text-is('Copied')").first).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()").startswith(begins)
+
+
+def test_the_run_is_told_layer_by_layer(visit: Visit) -> None:
+    page = visit.open()
+    page.click("#gantt-details summary")
+    depth = int(page.inner_text("#metric-submodel").split()[0])
+    expect(page.locator("#gantt-table tbody tr")).to_have_count(depth)
+
+
+def test_pictures_say_what_is_pointed_at(visit: Visit) -> None:
+    page = visit.open()
+    page.hover("#heatmap td >> nth=0")
+    assert "layer 0, slice 0" in page.inner_text("#heatmap-readout")
+    page.hover("#gantt svg", position={"x": 90, "y": 92})
+    assert "layer 0" in page.inner_text("#gantt .readout")
+
+
+def test_a_plan_for_a_device_that_does_not_exist_is_not_stored(visit: Visit) -> None:
+    page = visit.open("/?bandwidth_factor=2")
+    assert page.is_disabled("#store")
+    assert page.get_attribute("#store", "title") == "The device of these factors does not exist"
+    asked = request_of(page)
+    assert asked["what_if"] == {"bandwidth_factor": 2, "compute_factor": 1}
+
+
+def test_the_head_leads_to_every_page(visit: Visit) -> None:
+    hrefs = "all => all.map(one => one.getAttribute('href'))"
+    paths = visit.open().locator("header a").evaluate_all(hrefs)
+    assert len(paths) == 8
+    page = list_of(visit, "devices")
+    assert page.locator("header a").evaluate_all(hrefs) == paths
+    for path in paths:
+        list_of(visit, "devices")
+        page.click(f"header a[href='{path}'] >> nth=0")
+        page.wait_for_url(f"{visit.url}{path}{'**' if path == '/' else ''}")
+        expect(page.locator("h1").first).not_to_be_empty()
 
 
 def test_importance_lies_over_the_bitwidths(visit: Visit) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from builders import e1_json
 from device_profiles import catalog
 
 if TYPE_CHECKING:
@@ -66,3 +67,26 @@ def test_a_document_in_order_is_registered_and_can_be_chosen(visit: Visit, tmp_p
     page.click("#upload-register")
     page.wait_for_selector("#device option[value='mine']", state="attached")
     assert "Registered: mine" in page.inner_text("#upload-state")
+
+
+@pytest.mark.parametrize(("kind", "control"), [("models", "#model"), ("importance", "#importance")])
+def test_every_kind_of_document_is_registered(
+    visit: Visit, tmp_path: Path, kind: str, control: str
+) -> None:
+    page = visit.open()
+    document = e1_json()["model" if kind == "models" else "importance"]
+    file = tmp_path / "document.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    choose(page, file, kind)
+    page.click("#upload-register")
+    page.wait_for_selector(f"{control} option[value^='tiny-model']", state="attached")
+
+
+def test_a_file_is_chosen_anew_for_another_kind(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open()
+    file = tmp_path / "device.json"
+    file.write_text(catalog.load("odroid-n2plus").to_json(), encoding="utf-8")
+    choose(page, file)
+    page.select_option("#upload-kind", "models")
+    assert page.input_value("#upload-file") == ""
+    assert page.is_disabled("#upload-register")
