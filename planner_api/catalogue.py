@@ -22,5 +22,7 @@ def shipped_documents(stored: Iterable[ModelManifest] = ()) -> ShippedDocuments:
 def _examples() -> Iterator[AnyDocument]:
     """Manifest and importance table of every example, measured; their stores are not shipped."""
     for example in (files("planner_api") / "example_models").iterdir():
-        yield ModelManifest.from_json((example / "manifest.json").read_bytes())
-        yield ImportanceTable.from_json((example / "importance.json").read_bytes())
+        manifest = ModelManifest.from_json((example / "manifest.json").read_bytes()).sealed()
+        yield manifest
+        table = ImportanceTable.from_json((example / "importance.json").read_bytes())
+        yield table.bound_to(manifest)

@@ -272,32 +272,31 @@ def _allowed_pairs(
             f"{min(inputs.compute.layer_us)}..{max(inputs.compute.layer_us)} of layer_us"
         )
         raise ContractError(message)
-    available: NDArray[np.bool_] = np.any(states, axis=(2, 3))
-    pairs = [
-        Pair(n, m)
-        for n in model.depths
-        for m in widths
-        if _can_hold(n, m, available, required, model.slice_selection)
-    ]
+    holds = _holding(states, required, model.slice_selection)
+    pairs = [Pair(n, m) for n in model.depths for m in widths if holds[n - 1, m - 1]]
     if not pairs:
         message = "no pair of depth and width can honour the pins and forbids of options"
         raise ContractError(message)
     return pairs
 
 
-def _can_hold(
-    depth: int,
-    width: int,
-    available: NDArray[np.bool_],
-    required: NDArray[np.bool_],
-    selection: SliceSelection,
-) -> bool:
-    if required[depth:].any():
-        return False
+def _holding(
+    states: NDArray[np.bool_], required: NDArray[np.bool_], selection: SliceSelection
+) -> NDArray[np.bool_]:
+    """(N, M), by depth-1 and width-1: which pairs leave room for pins and enough to choose from."""
+    available: NDArray[np.bool_] = np.any(states, axis=(2, 3))
+    depths, widths = (np.arange(1, 1 + count, dtype=np.int64) for count in available.shape)
+    pinned_layers, pinned_slices = (pinned.tolist() for pinned in np.nonzero(required))
+    deep_enough: NDArray[np.bool_] = depths > max(pinned_layers, default=-1)
     if selection == "prefix":
-        return bool(available[:depth, :width].all() and not required[:, width:].any())
-    enough = available[:depth].sum(axis=1) >= width
-    return bool(enough.all() and (required.sum(axis=1) <= width).all())
+        wide_enough: NDArray[np.bool_] = widths > max(pinned_slices, default=-1)
+        above: NDArray[np.bool_] = np.logical_and.accumulate(available, axis=0)
+        enough: NDArray[np.bool_] = np.logical_and.accumulate(above, axis=1)
+    else:
+        wide_enough = widths >= required.sum(axis=1).max()
+        fewest = np.minimum.accumulate(available.sum(axis=1))
+        enough = fewest[:, None] >= widths
+    return deep_enough[:, None] & wide_enough & enough
 
 
 def _refuse_overflow(problem: Problem) -> None:

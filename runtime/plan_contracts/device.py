@@ -7,6 +7,7 @@ optimiser and, independently, of the simulator.
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
@@ -183,7 +184,7 @@ class DeviceProfile(Document):
                 raise ValueError(message)
         return self
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of the whole document."""
         return self.content_digest()

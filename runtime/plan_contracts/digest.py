@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import cast
 
 from plan_contracts.units import LARGEST_INTEGER
@@ -31,8 +32,10 @@ def canonical_json(value: object) -> bytes:
 
 def _canonical(value: object) -> str:
     match value:
-        case None | bool() | str():
-            return json.dumps(value, ensure_ascii=False)
+        case str():
+            return encode_basestring(value)
+        case None | bool():
+            return json.dumps(value)
         case int():
             return _integer(value)
         case float():
@@ -53,7 +56,7 @@ def _object(value: dict[str, object]) -> str:
             message = f"canonical JSON's keys must be strings, got {key!r}"
             raise TypeError(message)
     keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
-    members = (f"{json.dumps(key, ensure_ascii=False)}:{_canonical(value[key])}" for key in keys)
+    members = [f"{encode_basestring(key)}:{_canonical(value[key])}" for key in keys]
     return "{" + ",".join(members) + "}"
 
 

@@ -10,6 +10,7 @@ from plan_contracts.digest import canonical_json, sha256_of
 from plan_contracts.errors import ContractError, explain_validation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -49,6 +50,14 @@ class Document(Part):
         except ContractError as error:
             message = f"{path}: {error}"
             raise ContractError(message) from error
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with the fields of `update`; what is remembered of this one is not of the copy."""
+        copied = super().model_copy(update=update, deep=deep)
+        held = vars(copied)
+        for name in held.keys() - type(self).model_fields.keys():
+            del held[name]
+        return copied
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The document as JSON with every field, null ones too."""

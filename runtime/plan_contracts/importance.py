@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -68,7 +69,7 @@ class ImportanceTable(Document):
                         )
                         raise ValueError(message)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of the whole document."""
         return self.content_digest()
@@ -107,6 +108,8 @@ class ImportanceTable(Document):
                 f"got {self.model_digest}"
             )
             raise ContractError(message)
+        if self.model_digest is not None:
+            return self
         return self.model_copy(update={"model_digest": manifest.digest})
 
     def _check_fits(self, manifest: ModelManifest) -> None:

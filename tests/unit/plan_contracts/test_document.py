@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from builders import BITS, device_json, e1_json
+from builders import BITS, device, device_json, e1_json
 from plan_contracts import ContractError, DeviceProfile, Document, PlanRequest
 
 if TYPE_CHECKING:
@@ -152,3 +152,19 @@ def test_reading_a_good_file(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_operating_system_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         DeviceProfile.from_file(tmp_path / "absent.json")
+
+
+def test_a_copy_has_its_own_digest() -> None:
+    one = device(e1_json()["device"])
+    before = one.digest
+    other = one.model_copy(update={"name": "other"})
+    assert other.digest == DeviceProfile.from_json(other.to_json()).digest
+    assert other.digest != before
+    assert one.model_copy().digest == before
+
+
+def test_a_digest_that_was_asked_for_changes_nothing() -> None:
+    asked, unasked = device(e1_json()["device"]), device(e1_json()["device"])
+    assert asked.digest == asked.content_digest()
+    assert asked == unasked
+    assert asked.to_json() == unasked.to_json()
