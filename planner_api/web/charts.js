@@ -102,22 +102,26 @@ export class Charts {
     const { scenario, documents } = this.current;
     const body = frontierQuestion(scenario, documents);
     const key = JSON.stringify(body);
-    if (key === this.#key) return;
+    if (key === this.#key) return this.#sayState();
     this.#key = key;
-    if (!body) {
-      this.#frontier = null;
-      setText(byId("frontier-state"), "not drawn for deadlines at a quantile");
-      return;
-    }
     setText(byId("frontier-state"), "searching…");
-    this.explorer.ask(body);
+    return this.explorer.ask(body);
+  }
+
+  /** How far the frontier is known, and of what it is the frontier. */
+  #sayState() {
+    if (!this.#frontier) return;
+    const { points, final } = this.#frontier;
+    const gaps = points.map((point) => point.relative_gap).filter((gap) => gap !== null);
+    const worst = gaps.length ? `bounds within ${percent(Math.max(...gaps), 2)} of range` : "no plan in range";
+    const { quantile } = this.current.scenario;
+    const aside = quantile === null ? "" : "; jitter aside: no plan that keeps to the quantile scores more";
+    setText(byId("frontier-state"), `${final ? "certified" : "refining"}: ${worst}${aside}`);
   }
 
   #refined(frontier) {
     this.#frontier = frontier;
-    const gaps = frontier.points.map((point) => point.relative_gap).filter((gap) => gap !== null);
-    const worst = gaps.length ? `bounds within ${percent(Math.max(...gaps), 2)} of range` : "no plan in range";
-    setText(byId("frontier-state"), `${frontier.final ? "certified" : "refining"}: ${worst}`);
+    this.#sayState();
     if (frontier.final) this.#redrawFrontier();
     else this.#redrawing ??= setTimeout(() => this.#redrawFrontier(), REDRAW_MS);
   }
@@ -174,13 +178,15 @@ function widened([low, high]) {
   return [(low - margin) / MS, (high + margin) / MS];
 }
 
-/** The grid around a scenario: its slider of T, and no, its own and twice its own preload. */
+/**
+ * The grid around a scenario: its slider of T, and no, its own and twice its own preload. A plan
+ * that keeps to its deadline at a quantile keeps to it without jitter too, so that the frontier
+ * without jitter bounds the one at a quantile, which would take ten plans for each of its points.
+ */
 function frontierQuestion(scenario, documents) {
-  const entry = usedEntry(documents, scenario);
-  if (scenario.quantile !== null || !entry) return null;
-  const { low, high } = latencyEnds(documents, entry);
+  const { low, high } = latencyEnds(documents, usedEntry(documents, scenario));
   const own = scenario.preloadBytes || preloadEnds(documents).high / 4;
-  const request = toRequest({ ...scenario, latencyUs: high, preloadBytes: 0 });
+  const request = toRequest({ ...scenario, latencyUs: high, preloadBytes: 0, quantile: null });
   return {
     request, what_if: toWhatIf(scenario), store: false,
     frontier: { latencies_us: spread(low, high), preload_bytes: [0, Math.round(own), Math.round(2 * own)] },

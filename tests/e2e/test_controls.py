@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from browser import Visit
 
 
+SERIES = """() => document.getElementById("frontier").data.map(({ name, x, y }) =>
+  ({ name, points: [...x].map((at, i) => [at, y[i]]) }))"""
+
+
 def said(page: Page) -> dict[str, str]:
     """What the address says."""
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
@@ -221,6 +225,23 @@ def test_the_quantile_is_kept_by_the_runs(visit: Visit) -> None:
     settle(page)
     share = page.inner_text("#metric-hit")
     assert float(share.removesuffix("%").strip().rstrip("\u202f\xa0 ")) >= 95
+
+
+def test_the_frontier_at_a_quantile_is_one_that_no_plan_passes(visit: Visit) -> None:
+    page = visit.open()
+    state = page.locator("#frontier-state")
+    expect(state).to_contain_text("certified: bounds within")
+    assert "jitter aside" not in state.inner_text()
+    page.check("#quantile-on")
+    settle(page)
+    expect(state).to_contain_text("certified: bounds within")
+    expect(state).to_contain_text("jitter aside: no plan that keeps to the quantile scores more")
+    charts = page.evaluate(SERIES)
+    own = next(one for one in charts if one["name"] == "this plan")
+    at_most = [
+        y for one in charts if one is not own for x, y in one["points"] if x >= own["points"][0][0]
+    ]
+    assert own["points"][0][1] <= max(at_most)
 
 
 @pytest.mark.parametrize("name", ["plan", "request", "report", "trace"])
