@@ -10,6 +10,7 @@ import { percent, score, size, time } from "./units.js";
 
 const POINTS = 24;
 const MS = 1000;
+const KIB = 1024;
 const MIB = 1024 ** 2;
 const REST_MS = 500;
 const REDRAW_MS = 400;
@@ -57,20 +58,21 @@ export class Charts {
   }
 
   #drawMemory() {
-    const { answer: { memory, response }, scenario, axisEndUs } = this.current;
-    const steps = memory ?? [];
+    const { answer: { memory, trace: run, response }, scenario, axisEndUs } = this.current;
+    const steps = memory ? [...memory, [run.latency_us, memory.at(-1)[1]]] : [];
+    const peak = response.plan?.predicted.peak_memory_bytes;
+    const [unit, perUnit] = peak < MIB ? ["KiB", KIB] : ["MiB", MIB];
     const trace = {
-      x: steps.map(([us]) => us / MS), y: steps.map(([, bytes]) => bytes / MIB),
+      x: steps.map(([us]) => us / MS), y: steps.map(([, bytes]) => bytes / perUnit),
       type: "scatter", mode: "lines", line: { shape: "hv", color: colour("accent"), width: 1.5 },
-      fill: "tozeroy", fillcolor: faint(colour("accent"), 0.15), hovertemplate: "%{y:.2f} MiB at %{x:.1f} ms<extra></extra>",
+      fill: "tozeroy", fillcolor: faint(colour("accent"), 0.15), hovertemplate: `%{y:.2f} ${unit} at %{x:.1f} ms<extra></extra>`,
     };
     const limit = scenario.memoryBytes === null ? [] : [{
-      type: "line", x0: 0, x1: 1, xref: "paper", y0: scenario.memoryBytes / MIB,
-      y1: scenario.memoryBytes / MIB, line: { color: colour("deadline"), width: 1.5, dash: "dash" },
+      type: "line", x0: 0, x1: 1, xref: "paper", y0: scenario.memoryBytes / perUnit,
+      y1: scenario.memoryBytes / perUnit, line: { color: colour("deadline"), width: 1.5, dash: "dash" },
     }];
-    const peak = response.plan?.predicted.peak_memory_bytes;
     return plot(byId("memory-chart"), [trace], {
-      x: "ms from the first read", y: "MiB held", zeroed: true, shapes: limit, xRange: [0, axisEndUs / MS],
+      x: "ms from the first read", y: `${unit} held`, zeroed: true, shapes: limit, xRange: [0, axisEndUs / MS],
       margin: { l: LEFT, r: RIGHT, t: 10 },
       label: peak === undefined ? "Memory over time: no plan" : `Memory over time, at most ${size(peak)}`,
     });

@@ -4,7 +4,8 @@ import { getJson } from "./client.js";
 import { dataTable, element, scrolling } from "./dom.js";
 import { Gantt } from "./gantt.js";
 import { HeatMap } from "./heatmap.js";
-import { linkTo, runsTable } from "./registry_lists.js";
+import { bitwidthLegend, runLegend } from "./legend.js";
+import { linkTo, runsOfPlan } from "./registry_lists.js";
 import { toQuery } from "./scenario.js";
 import { percent, rate, score, size, time } from "./units.js";
 
@@ -45,11 +46,15 @@ async function showDevice(reference) {
   ];
 }
 
-function computeCard({ target, geometry, sequence_length: length, layer_us, shard_decode_us, fixed_us }) {
+function computeCard(entry) {
+  const { target, geometry, sequence_length: length, layer_us, shard_decode_us } = entry;
   const widths = Object.entries(layer_us).map(([width, us]) => [`width ${width}`, time(us)]);
   const decodes = Object.entries(shard_decode_us).map(([bits, us]) => [`${bits} bit`, time(us)]);
   return card(`${target}, ${length} tokens, hidden ${geometry.hidden}, ${geometry.heads} heads, ffn ${geometry.ffn}`,
-    facts([["Embeddings and head", time(fixed_us)]]),
+    facts([
+      ["Embeddings and head", time(entry.fixed_us)], ["Activations", size(entry.activation_bytes)],
+      ["Jitter of a layer", `sigma ${entry.jitter_sigma}`],
+    ]),
     scrolling(dataTable(["One layer", ...widths.map(([name]) => name)],
       [["takes", ...widths.map(([, value]) => value)]]), `Time of a layer by width, ${target}, ${length} tokens, hidden ${geometry.hidden}`),
     scrolling(dataTable(["Decoding a shard", ...decodes.map(([name]) => name)],
@@ -74,6 +79,9 @@ async function showModel(reference) {
   ];
 }
 
+/** The unit of scores, after what they are scores of; most have none. */
+const within = (unit) => (unit === "1" ? "" : `, in ${unit}`);
+
 async function showImportance(reference) {
   const path = `/v1/importance/${encoded(reference)}`;
   const table = await getJson(path);
@@ -81,12 +89,12 @@ async function showImportance(reference) {
   return [
     card("Importance table", facts([
       ["Model", linkTo("models", table.model)], ["Task", table.task],
-      ["Metric", `${table.metric.replaceAll("_", " ")}${table.unit === "1" ? "" : `, in ${table.unit}`}, higher is better`],
+      ["Metric", `${table.metric.replaceAll("_", " ")}${within(table.unit)}, higher is better`],
       ["Where from", origin(table.provenance)],
       ["Bitwidths", Object.keys(table.gain).join(", ")],
     ])),
-    card(`Gain of every shard at ${highest} bit`, numbersTable(table.gain[highest], "layer", "slice")),
-    card("Score of every submodel, all shards at the lowest bitwidth", numbersTable(table.base, "depth", "width", 1)),
+    card(`Gain of every shard at ${highest} bit${within(table.unit)}`, numbersTable(table.gain[highest], "layer", "slice")),
+    card(`Score of every submodel, all shards at the lowest bitwidth${within(table.unit)}`, numbersTable(table.base, "depth", "width", 1)),
     documentCard(table, path),
   ];
 }
@@ -101,25 +109,27 @@ async function showPlan(reference) {
   const path = `/v1/plans/${encoded(reference)}`;
   const [plan, response, { runs, median_latency: median, stale }] = await Promise.all(
     [getJson(path), getJson(`${path}/response`), getJson(`${path}/runs`)]);
-  const manifest = await getJson(`/v1/models/${plan.model_digest}`);
+  const [manifest, { unit }] = await Promise.all(
+    [getJson(`/v1/models/${plan.model_digest}`), getJson(`/v1/importance/${plan.importance_digest}`)]);
   return [
-    card("Plan", facts([...planFacts(plan, response),
+    card("Plan", facts([...planFacts(plan, response, unit),
       ...(stale ? [["Stale", "ask for a newer plan: on a newer profile it keeps to its deadline too seldom"]] : []),
       ...(median ? [["Measured", `median ${time(median.measured_us)} of ${runs.length} runs, simulated ${time(median.simulated_us)}`]] : []),
     ]), element("p", {}, element("a", { href: `/?${toQuery(scenarioOf(plan))}` }, "Open as a scenario"))),
-    card("Bitwidth of every shard", heatMapOf(plan, manifest)),
-    ...(runs.length ? [runsTable(runs.map((run) => ({ created_us: null, run })))] : []),
+    card("Bitwidth of every shard", heatMapOf(plan, manifest),
+      element("div", { class: "legend" }, bitwidthLegend(manifest.bitwidths))),
+    ...(runs.length ? [card("Measured runs", runsOfPlan(runs))] : []),
     documentCard(plan, path),
   ];
 }
 
-function planFacts(plan, { status, certificate, simulation }) {
+function planFacts(plan, { status, certificate, simulation }, unit) {
   return [
     ["Id", plan.id], ["Status", status], ["Policy", plan.provenance.policy],
     ["Model", linkTo("models", plan.model_digest, plan.model)],
     ["Device", linkTo("devices", plan.device_digest, plan.device)],
     ["Importance table", linkTo("importance", plan.importance_digest)],
-    ["Submodel", `${plan.depth} × ${plan.width}`], ["Score", score(plan.predicted.objective)],
+    ["Submodel", `${plan.depth} × ${plan.width}`], ["Score", `${score(plan.predicted.objective)}${unit === "1" ? "" : ` ${unit}`}, higher is better`],
     ["Deadline, latency", `${time(plan.target.latency_us)}, ${time(plan.predicted.latency_us)}`],
     ["In time", simulation ? `${percent(simulation.hit_probability)} of ${simulation.runs} runs` : "–"],
     ["Gap to the best", certificate ? percent(certificate.relative_gap, 3) : "–"],
@@ -162,7 +172,8 @@ async function showRun(reference) {
       ["Latency", time(trace.latency_us)], ["Deadline", time(plan.target.latency_us)],
       ["Peak memory", size(trace.peak_memory_bytes)],
     ])),
-    card("When it read, decoded and computed", box), documentCard(trace, path),
+    card("When it read, decoded and computed", box, element("div", { class: "legend" }, runLegend())),
+    documentCard(trace, path),
   ];
 }
 

@@ -31,14 +31,23 @@ function plansTable(items) {
   ])), "List of plans");
 }
 
-/** Runs beside their simulation. @param {any[]} items */
-export function runsTable(items) {
-  const headings = ["Run", "Reported", "Plan", "Device", "Source", "Latency", "Against simulated", "In time"];
+function runsTable(items) {
+  const headings = ["Run", "Reported", "Plan", "Device", "Source", ...RUN_HEADINGS];
   return card(dataTable(headings, items.map(({ created_us: created, run }) => [
-    linkTo("runs", run.run_id, shortDigest(run.run_id)), created ? moment(created) : "–",
-    linkTo("plans", run.plan_id, shortDigest(run.plan_id)), run.device, run.source,
-    time(run.latency.measured_us), against(run.latency), run.within_target ? "yes" : "no",
+    linkTo("runs", run.run_id, shortDigest(run.run_id)), moment(created),
+    linkTo("plans", run.plan_id, shortDigest(run.plan_id)), run.device, run.source, ...runCells(run),
   ])), "List of runs");
+}
+
+const RUN_HEADINGS = ["Latency", "Against simulated", "In time"];
+
+const runCells = (run) =>
+  [time(run.latency.measured_us), against(run.latency), run.within_target ? "yes" : "no"];
+
+/** The runs of one plan beside its simulation. @param {any[]} runs */
+export function runsOfPlan(runs) {
+  return scrolling(dataTable(["Run", ...RUN_HEADINGS], runs.map((run) =>
+    [linkTo("runs", run.run_id, shortDigest(run.run_id)), ...runCells(run)])), "Runs of this plan");
 }
 
 function against({ error_us: error, relative_error: relative }) {

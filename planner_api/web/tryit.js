@@ -21,11 +21,17 @@ export class TryIt {
     this.#enable();
   }
 
-  /** Offer the plan on screen. */
+  /** Offer the plan on screen; what another one answered goes. */
   async offer(plan) {
+    if (plan?.id !== this.#plan?.id) this.#clear();
     this.#plan = plan;
     this.#models ??= new Set(await getJson("/v1/trials").then(digestsOf, () => []));
     this.#enable();
+  }
+
+  #clear() {
+    this.result.replaceChildren();
+    setText(this.state, "");
   }
 
   #enable() {
@@ -33,25 +39,22 @@ export class TryIt {
     this.button.disabled = !possible;
     if (this.#plan && !possible) {
       setText(this.state, `The server has no store of ${this.#plan.model}: start it with --store FOLDER.`);
-    } else {
-      setText(this.state, "");
     }
   }
 
   async #run() {
     setText(this.state, "Running the plan, then the full model…");
     this.button.disabled = true;
-    try {
-      const trial = await postJson("/v1/trials", { plan: this.#plan, text: this.text.value });
-      this.#show(trial);
-      setText(this.state, `${trial.tokens} tokens; the outputs' cosine is ${trial.similarity.toFixed(4)}.`);
-    } catch (error) {
-      setText(this.state, error.message);
-    }
+    const plan = this.#plan;
+    const trial = await postJson("/v1/trials", { plan, text: this.text.value }).catch((error) => error);
+    if (plan.id !== this.#plan?.id) return;
+    if (trial instanceof Error) setText(this.state, trial.message);
+    else this.#show(trial);
     this.button.disabled = false;
   }
 
-  #show({ plan, full }) {
+  #show({ plan, full, tokens, similarity }) {
+    setText(this.state, `${tokens} tokens; the outputs' cosine is ${similarity.toFixed(4)}.`);
     const rows = [
       ["answer", answerOf(plan), answerOf(full)],
       ["measured latency", time(plan.latency_us), time(full.latency_us)],

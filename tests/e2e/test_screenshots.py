@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from browser import visiting
+from browser import LISTS, list_of, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+    from workshop import Workshop
+
+SHOWN = "registry-plans-1440-light.png"
+"""The picture of the registry that is kept: a plan, its runs and its simulation."""
 CUT = """
 () => [...document.querySelectorAll('button, label, h2, h3, dt, dd, th, td, p, select, .badge')]
   .filter(one => one.checkVisibility() && !one.closest('.scroll, .hidden, .heatmap-box')
@@ -47,6 +51,13 @@ def drawn(page: Page) -> None:
     expect(page.locator("#frontier-state")).to_contain_text("certified")
 
 
+def whole(page: Page) -> None:
+    """Nothing is wider than the window, cut off, or over another thing."""
+    assert page.evaluate(WIDER) <= 0
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(OVER) == []
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 1024, 390])
 def test_the_page_is_whole(
@@ -56,7 +67,25 @@ def test_the_page_is_whole(
         page = visit.open()
         drawn(page)
         page.screenshot(path=kept(tmp_path, f"what-if-{width}-{theme}.png"), full_page=True)
-        assert page.evaluate(WIDER) <= 0
-        assert page.evaluate(CUT) == []
-        assert page.evaluate(OVER) == []
+        whole(page)
+        assert visit.complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_the_registry_is_whole(
+    browser: Browser, shop: Workshop, tmp_path: Path, width: int, theme: str
+) -> None:
+    shop.run(shop.plan(), times=2)
+    with visiting(browser, shop.url, width=width, theme=theme) as visit:
+        for kind in LISTS:
+            page = list_of(visit, kind)
+            page.screenshot(path=tmp_path / f"{kind}-{width}-{theme}.png", full_page=True)
+            whole(page)
+            page.click("#content tbody a >> nth=0")
+            page.wait_for_selector("#content:not([aria-busy])")
+            name = f"registry-{kind}-{width}-{theme}.png"
+            folder = kept(tmp_path, name) if name == SHOWN else tmp_path / name
+            page.screenshot(path=folder, full_page=True)
+            whole(page)
         assert visit.complaints == []

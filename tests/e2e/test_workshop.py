@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from workshop import Workshop
 
 RUNS = 2
+UNPROCESSABLE = "422"
 SHIPPED = "all-MiniLM-L6-v2"
 MILLISECONDS = re.compile(r"^[\d.,]+\s(ms|µs|s)$")
 
@@ -132,6 +133,35 @@ def test_a_sentence_is_answered_by_the_plan_beside_the_full_model(
     measured = page.locator("#try-result tr", has_text="measured latency").locator("td")
     assert all(MILLISECONDS.match(text) for text in measured.all_inner_texts())
     assert page.is_enabled("#try-run")
+
+
+def test_what_another_plan_answered_goes(visit: Visit, shop: Workshop) -> None:
+    page = visit.open(shop.query)
+    page.fill("#try-text", "a b")
+    page.click("#try-run")
+    expect(page.locator("#try-result table")).to_be_visible()
+    page.select_option("#policy", "uniform")
+    settle(page)
+    expect(page.locator("#try-result table")).to_have_count(0)
+    expect(page.locator("#try-run")).to_be_enabled()
+
+
+def test_a_text_that_is_too_long_is_refused_in_words(browser: Browser, shop: Workshop) -> None:
+    with visiting(browser, shop.url) as visit:
+        page = visit.open(shop.query)
+        page.fill("#try-text", "a " * 20)
+        page.click("#try-run")
+        expect(page.locator("#try-state")).to_contain_text("20")
+        assert page.is_enabled("#try-run")
+        assert [line for line in visit.complaints if UNPROCESSABLE not in line] == []
+
+
+def test_memory_is_drawn_to_the_end_of_the_run(visit: Visit, shop: Workshop) -> None:
+    page = visit.open(f"{shop.query}&latency_us=500".replace("latency_us=6000&", ""))
+    expect(page.locator("#metric-submodel")).to_have_text("1 \u00d7 1")
+    page.wait_for_selector("#memory-chart .main-svg")
+    times = page.evaluate("document.getElementById('memory-chart').data[0].x")
+    assert (times[0], times[-1]) == (0, 0.42)
 
 
 def test_a_sentence_is_tried_with_the_keyboard_alone(visit: Visit, shop: Workshop) -> None:
