@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from playwright.sync_api import expect
+
 from browser import settle
 
 if TYPE_CHECKING:
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
 FOCUSED = "document.activeElement.id || document.activeElement.className"
 MOST_STOPS = 200
 REACHED = {
-    "theme", "device", "model", "importance", "latency", "latency-range", "preload",
-    "preload-range", "bandwidth-factor", "compute-factor", "memory-on", "read-ahead-on",
-    "quantile-on", "policy", "share", "reset", "show-worth", "store", "download-plan",
+    "theme", "device", "model", "importance", "entry", "latency", "latency-range", "preload",
+    "preload-range", "bandwidth-factor", "bandwidth-factor-range", "compute-factor",
+    "compute-factor-range", "memory-on", "read-ahead-on", "quantile-on", "policy",
+    "bitwidths-2", "bitwidths-32", "share", "reset", "show-worth", "store", "download-plan",
     "download-request", "download-report", "download-trace", "keep", "upload-kind", "upload-file",
 }  # fmt: skip
 
@@ -35,6 +38,28 @@ def stops(page: Page) -> list[str]:
 def test_the_tab_key_reaches_every_control(visit: Visit) -> None:
     page = visit.open()
     assert set(stops(page)) >= REACHED
+
+
+def test_a_scenario_is_made_and_kept_with_keys(visit: Visit) -> None:
+    page = visit.open()
+    for control, key in (
+        ("#policy", "ArrowDown"), ("#bitwidths-2", "Space"), ("#quantile-on", "Space"),
+        ("#keep", "Enter"), ("#quantile-on", "Space"),
+    ):  # fmt: skip
+        page.press(control, key)
+        settle(page)
+    assert page.input_value("#policy") == "sti-largest"
+    assert not page.is_checked("#bitwidths-2")
+    page.wait_for_selector("#compare-table tr.differs")
+    page.press("#reset", "Enter")
+    expect(page.locator("#policy")).to_have_value("optimal")
+
+
+def test_what_would_do_is_set_with_a_key(visit: Visit) -> None:
+    page = visit.open("/?latency_us=1")
+    page.press("#set-latency", "Enter")
+    settle(page)
+    assert page.get_attribute("#answer", "data-status") in {"optimal", "feasible"}
 
 
 def test_the_first_stop_skips_to_the_answer(visit: Visit) -> None:
