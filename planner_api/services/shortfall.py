@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from planner_api.optimizer.problem import Problem
     from planner_api.services.quantile import QuantileSearch, Trial
 
-TRIES = 9
-FIRST_STEP = 0.01
+TRIES = 16
+FIRST_STEP, LARGEST_STEP = 0.01, 0.5
 """A latency that does not do and says nothing of a better one is raised by this share of it, by
-twice that next time, and so on: to four times as much in the end."""
+twice that next time, and so on."""
 
 Attempt: TypeAlias = Callable[["Problem"], int | None]
 """Plans a request; None if that came to a plan, else the latency that the plan made would need."""
@@ -121,7 +121,7 @@ def _first_met(problem: Problem, least_us: int, attempt: Attempt) -> int | None:
         needed_us = attempt(_at_latency(problem, latency_us))
         if needed_us is None:
             return latency_us
-        raised_us = math.ceil(latency_us * (1 + FIRST_STEP * 2**tries))
+        raised_us = math.ceil(latency_us * (1 + min(LARGEST_STEP, FIRST_STEP * 2**tries)))
         latency_us = needed_us if needed_us > latency_us else raised_us
     return None
 
@@ -146,4 +146,6 @@ def _missed_at_quantile(
     search = solve_at_quantile(problem, planner, cancelled=cancelled)
     if search.solution.candidate is not None or cancelled():
         return None
-    return kept_to_us(problem, _steadiest(search)) if search.trials else 0
+    if search.trials:
+        return kept_to_us(problem, _steadiest(search))
+    return _missed_by_policy(problem) or 0
