@@ -18,6 +18,7 @@ from planner_api.optimizer.problem import build_problem
 from planner_api.optimizer.programs.exact import solve_exact
 from planner_api.optimizer.search import Progress, solve
 from planner_api.optimizer.solution import Solution
+from planner_api.optimizer.warm_up import load_solvers
 from planner_api.services.quantile import keeps_to_quantile, solve_at_quantile
 from planner_api.services.shortfall import why_not, why_not_at_quantile
 from simulator.run import summarise
@@ -130,7 +131,11 @@ def policy_upper_bound(problem: Problem) -> float:
 
 
 def solve_optimal(problem: Problem, watch: Watch = UNWATCHED) -> Solution:
-    """The certified search within the time limit; any plan at all where it found none."""
+    """The certified search within the time limit; any plan at all where it found none.
+
+    The limit is the search's: that the solvers are loaded first, once a process, is not in it.
+    """
+    load_solvers()
     options = problem.inputs.options
     limit_s = options.time_limit_ms / 1000
     expires = time.monotonic() + limit_s
