@@ -12,8 +12,7 @@ import uvicorn
 
 from planner_api.logs import configure_logs
 from planner_api.main import create_app
-from planner_api.optimizer.bounding.glop import LinearProgram
-from planner_api.optimizer.programs.cp_sat import new_model
+from planner_api.optimizer.warm_up import load_solvers
 from planner_api.settings import load_settings
 
 if TYPE_CHECKING:
@@ -58,6 +57,5 @@ def serve(**given: object) -> None:
 
 def _warm_up(stores: StoreFolders) -> None:
     """Import and compile what takes seconds while nobody waits for it."""
-    LinearProgram()
-    new_model()
+    load_solvers()
     stores.warm_up()
