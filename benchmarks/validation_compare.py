@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from shard_runtime.measure import interquartile_mean
+from shard_runtime.measure import trimmed_mean
 from simulator import simulate
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ STALL_TOLERANCE = 0.02
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compared:
-    """A time as simulated, and the interquartile mean and range of the measured ones, in us."""
+    """A time as simulated; the trimmed mean and interquartile range of those measured; in us."""
 
     simulated_us: int
     measured_us: int
@@ -131,11 +131,11 @@ def compare(
 
 
 def compared(simulated_us: int, measured_us: Sequence[int]) -> Compared:
-    """The interquartile mean and range of the measured times, beside the simulated one."""
+    """The trimmed mean and interquartile range of the measured times, beside the simulated one."""
     low, _, high = statistics.quantiles(measured_us, n=4, method="inclusive")
     return Compared(
         simulated_us=simulated_us,
-        measured_us=round(interquartile_mean(measured_us)),
+        measured_us=round(trimmed_mean(measured_us)),
         spread_us=round(high - low),
     )
 

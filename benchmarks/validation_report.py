@@ -65,7 +65,7 @@ def described_machine(validation: Validation) -> str:
     repeated = f", {validation.repeated} repeated" if validation.repeated else ""
     return (
         f"shardstream {__version__}, {platform.machine()}, {os.cpu_count()} cores, of which other "
-        f"programs took {others}; interquartile means of {validation.rounds} rounds a "
+        f"programs took {others}; trimmed means of {validation.rounds} rounds a "
         f"bandwidth{repeated}" + (BUSY if load is not None and load > QUIET_CORES else "")
     )
 

@@ -83,7 +83,7 @@ def validate_at(store_folder: Path, bandwidth_mb_s: int, effort: Effort) -> Vali
     """Profile, plan, run, and compare; prints what it is doing.
 
     In each round the profile is measured and then every plan runs once; what is compared in the
-    end are the interquartile means of both. So what slows the machine for a while meets both.
+    end are the trimmed means of both. So what slows the machine for a while meets both.
     """
     store = ShardStore.open(store_folder)
     paced = PacedReader(PlainReader(), bandwidth_mb_s * BYTES_PER_MB, REQUEST_OVERHEAD_US)

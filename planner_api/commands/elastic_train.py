@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -65,9 +66,15 @@ def elastic_train(
 
 
 def accuracy_table(title: str, accuracy: AccuracyTable) -> Table:
-    """A row for each depth, a column for each width."""
+    """A row for each depth, a column for each width; eleven widths fit 80 characters."""
     widths = list(next(iter(accuracy.values())))
-    table = Table("depth", *(f"width {width}" for width in widths), title=f"accuracy, {title}")
+    table = Table(
+        "",
+        *map(str, widths),
+        title=f"accuracy, {title}: by depth (down) and width",
+        box=SIMPLE,
+        padding=0,
+    )
     for depth, row in accuracy.items():
         table.add_row(str(depth), *(f"{row[width]:.3f}" for width in widths))
     return table

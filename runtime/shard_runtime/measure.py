@@ -4,16 +4,18 @@ All times come from the traces of real runs (`Pipeline`), so they contain what a
 digest checks, wake-ups, caches as they are between layers. In each run all layers but the last are
 preloaded: they are decoded and computed without a pause. Then the last one is read, and computed.
 
-What starts after a wait starts with cold caches, and is slower. Some plans have only layers that
-were waited for, some only others, and a profile has one time for both: a layer's and a shard's time
-lie half way between those of the last layer, which had to be waited for, and of the ones before
-it, which follow another without a wait. The first is left out: what it takes longer than that is a
-run's, once, and counts to its fixed part.
+What starts after a wait starts with cold caches, and is slower. A layer's and a shard's time are
+means over the layers after the first: three that follow another without a wait, and the last one,
+which had to be waited for. (Some plans have only the one kind, some only the other.) What the first
+layer takes longer than that is a run's, once, and counts to its fixed part.
+
+The first shard of a layer takes longer to decode than those after it. A shard's time is that of
+the widest layers, and what decoding a narrower one takes beyond it counts to the layer.
 
 Every round runs each configuration once, so a machine that slows down for a while slows all of
-them alike. A time is the interquartile mean over the rounds, rounded up: outliers do not move it,
-and where a machine has a fast and a slow state it moves with their shares, while a median would
-jump from the one to the other. While the rounds leave it uncertain there are more of them, up to a
+them alike. A time is the trimmed mean over the rounds, rounded up: outliers do not move it, and
+where a machine has a fast and a slow state it moves with their shares, while a median would jump
+from the one to the other. While the rounds leave it uncertain there are more of them, up to a
 limit.
 """
 
@@ -36,21 +38,23 @@ from shard_runtime.weights import ShardShape
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from plan_contracts import ModelManifest, Span
     from shard_runtime.execution import Machine, Run
     from shard_runtime.reader import Reader
 
-MOST_LAYERS = 4
+MOST_LAYERS = 5
 MOST_WIDTHS = 12
 """Bounds on the layers of a run and the widths that are measured; others are interpolated."""
 
 LARGEST_UNCERTAINTY = 0.02
 """Standard error of a layer's or a shard's time, as a share of it, up to which it is known."""
 MOST_ROUNDS_FACTOR = 3
-MIDDLE_STANDARD_ERROR = 1.09
-"""Of the interquartile mean of n normal values, in standard deviations over the root of n."""
+TRIMMED_SHARE = 0.1
+"""Of the values of a trimmed mean, left out on each side."""
+TRIMMED_STANDARD_ERROR = 1.03
+"""Of the trimmed mean of n normal values, in standard deviations over the root of n."""
 
 MICROSECONDS_PER_SECOND = 1_000_000
 QUARTILES_PER_SIGMA = 1.349
@@ -84,7 +88,7 @@ class Configuration(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """What one run took, in bytes and microseconds; `fixed_us` is what it takes once."""
+    """Means over one run, in bytes and microseconds; `fixed_us` is what the run takes once."""
 
     configuration: Configuration
     read_bytes: float
@@ -197,16 +201,16 @@ def uncertainty(rounds: Sequence[Sequence[Observation]]) -> float:
     """
     if len(rounds) < 2:  # noqa: PLR2004 - one value has no spread
         return math.inf
-    per_spread = MIDDLE_STANDARD_ERROR / QUARTILES_PER_SIGMA / math.sqrt(len(rounds))
+    per_spread = TRIMMED_STANDARD_ERROR / QUARTILES_PER_SIGMA / math.sqrt(len(rounds))
     return per_spread * max(
         relative_spread([o.layer_us + o.configuration.width * o.decode_us for o in of])
         for of in zip(*rounds, strict=True)
     )
 
 
-def interquartile_mean(values: Sequence[float]) -> float:
-    """The mean of the middle half: the nearest to a quarter of the values is left out each side."""
-    left_out = (len(values) + 1) // 4
+def trimmed_mean(values: Sequence[float]) -> float:
+    """The mean without a tenth of the values on each side: of three or more at least one."""
+    left_out = max(round(TRIMMED_SHARE * len(values)), 1) if len(values) > 2 else 0  # noqa: PLR2004 - two values have no middle
     return statistics.fmean(sorted(values)[left_out : len(values) - left_out])
 
 
@@ -220,16 +224,18 @@ def relative_spread(values: Sequence[float]) -> float:
 
 
 def summarise_run(configuration: Configuration, run: Run) -> Observation:
-    """Times half way between layers that were waited for and others; the first is left out.
+    """Means over the layers after the first, or over the only one.
 
     Reads by the time of their chain; `fixed_us`: embeddings, head, and what the first layer takes
     longer than those after it.
     """
     reads = [span for span in run.spans if span.kind == "read"]
     fixed = [span for span in run.spans if span.kind == "compute" and not span.slices]
+    after_first = range(1, reads[0].layer + 1) or [0]
     decode = _durations(run, "decode")
     compute = _durations(run, "compute")
-    decode_us, layer_us = _half_waited_for(decode), _half_waited_for(compute)
+    decode_us = statistics.fmean(us for layer in after_first for us in decode[layer])
+    layer_us = statistics.fmean(us for layer in after_first for us in compute[layer])
     first_us = sum(decode[0]) + sum(compute[0])
     return Observation(
         configuration=configuration,
@@ -240,13 +246,6 @@ def summarise_run(configuration: Configuration, run: Run) -> Observation:
         fixed_us=sum(map(_duration, fixed)) + first_us - len(decode[0]) * decode_us - layer_us,
         working_bytes=run.working_bytes,
     )
-
-
-def _half_waited_for(durations: dict[int, list[int]]) -> float:
-    """Half way from the mean of the layers between the first and the last to that of the last."""
-    last = max(durations)
-    between = [us for layer in range(1, last) for us in durations[layer]]
-    return (statistics.fmean(between or durations[last]) + statistics.fmean(durations[last])) / 2
 
 
 def _durations(run: Run, kind: str) -> dict[int, list[int]]:
@@ -297,24 +296,33 @@ def _compute(
 
     def table(name: str, groups: dict[int, list[float]]) -> dict[int, int]:
         spread.update({f"{prefix}.{name}.{k}": relative_spread(v) for k, v in groups.items()})
-        return {key: math.ceil(interquartile_mean(groups[key])) for key in sorted(groups)}
+        return {key: math.ceil(trimmed_mean(groups[key])) for key in sorted(groups)}
 
     by_width = _grouped(seen, lambda o: o.configuration.width)
-    by_bits = _grouped(seen, lambda o: o.configuration.bits)
+    by_bits = _grouped(by_width[max(by_width)], lambda o: o.configuration.bits)
+    decode = {bits: [o.decode_us for o in of] for bits, of in by_bits.items()}
+    decode_us = {bits: trimmed_mean(values) for bits, values in decode.items()}
     fixed = [o.fixed_us for o in seen]
     spread[f"{prefix}.fixed_us"] = relative_spread(fixed)
     return Compute(
         target="cpu",
         geometry=manifest.geometry,
         sequence_length=length,
-        layer_us=table("layer_us", {m: [o.layer_us for o in of] for m, of in by_width.items()}),
-        shard_decode_us=table(
-            "shard_decode_us", {b: [o.decode_us for o in of] for b, of in by_bits.items()}
+        layer_us=table(
+            "layer_us",
+            {m: [_beside_shards_us(o, decode_us) for o in of] for m, of in by_width.items()},
         ),
-        fixed_us=max(0, math.ceil(interquartile_mean(fixed))),
+        shard_decode_us=table("shard_decode_us", decode),
+        fixed_us=max(0, math.ceil(trimmed_mean(fixed))),
         activation_bytes=max(o.working_bytes for o in seen) + _further_bias_bytes(manifest),
         jitter_sigma=round(_sigma(by_width), 4),
     )
+
+
+def _beside_shards_us(observed: Observation, shard_us: Mapping[int, float]) -> float:
+    """A layer's time, with what its decoding takes beyond the times of its shards."""
+    beyond_us = observed.decode_us - shard_us[observed.configuration.bits]
+    return observed.layer_us + observed.configuration.width * beyond_us
 
 
 def _further_bias_bytes(manifest: ModelManifest) -> int:

@@ -146,7 +146,7 @@ def test_a_wrong_order_of_stalls_names_the_plan() -> None:
 def test_a_busy_machine_is_said_to_be_one(others_cores: float | None, *, busy: bool) -> None:
     described = described_machine(validated(PLAN, others_cores=others_cores))
     assert ("busy" in described) == busy
-    assert "interquartile means of 9 rounds a bandwidth, 2 repeated" in described
+    assert "trimmed means of 9 rounds a bandwidth, 2 repeated" in described
 
 
 def test_an_error_within_the_spread_needs_no_reason() -> None:

@@ -17,11 +17,11 @@ from shard_runtime.measure import (
     Observation,
     choose_configurations,
     fit_storage,
-    interquartile_mean,
     measure,
     relative_spread,
     summarise_run,
     to_profile,
+    trimmed_mean,
     uncertainty,
 )
 from shard_runtime.reader import PlainReader
@@ -91,12 +91,17 @@ def test_spread_is_the_interquartile_range_over_the_median() -> None:
 
 @pytest.mark.parametrize(
     ("values", "middle"),
-    [([5], 5), ([1, 2], 1.5), ([9, 1, 2], 2), ([1, 90, 3, 5], 4), ([1, 2, 3, 3, 7, 8, 99], 13 / 3)],
+    [
+        ([5], 5),
+        ([1, 2], 1.5),
+        ([9, 1, 2], 2),
+        ([1, 90, 3, 5], 4),
+        ([0, 2, 3, 3, 7, 8, 99], 23 / 5),
+        (list(range(40)), 19.5),
+    ],
 )
-def test_outliers_are_left_out_of_the_interquartile_mean(
-    values: list[float], middle: float
-) -> None:
-    assert interquartile_mean(values) == pytest.approx(middle)
+def test_outliers_are_left_out_of_the_trimmed_mean(values: list[float], middle: float) -> None:
+    assert trimmed_mean(values) == pytest.approx(middle)
 
 
 @pytest.mark.parametrize("values", [[5.0], [0.0, 0.0, 0.0]])
@@ -149,8 +154,8 @@ def test_what_the_first_layer_takes_longer_is_fixed() -> None:
         spans=(*spans, *steps(3, 100, 8, 27)),
     )
     found = summarise_run(Configuration(2, 1, 8), run)
-    assert (found.decode_us, found.layer_us) == ((5 + 8) / 2, (21 + 27) / 2)
-    assert found.fixed_us == (9 + 35) - (6.5 + 24)
+    assert (found.decode_us, found.layer_us) == (6, 23)
+    assert found.fixed_us == (9 + 35) - (6 + 23)
 
 
 def test_rounds_that_agree_leave_nothing_uncertain() -> None:
@@ -163,8 +168,8 @@ def test_uncertainty_is_that_of_the_worst_configuration_and_falls_with_the_round
         times = [90, 100, 110] * count
         return [[observation(2, 2), observation(6, 2, layer_us=us, decode_us=0)] for us in times]
 
-    assert uncertainty(rounds(1)) == pytest.approx(0.1 * 1.09 / 1.349 / math.sqrt(3))
-    assert uncertainty(rounds(4)) == pytest.approx(0.2 * 1.09 / 1.349 / math.sqrt(12))
+    assert uncertainty(rounds(1)) == pytest.approx(0.1 * 1.03 / 1.349 / math.sqrt(3))
+    assert uncertainty(rounds(4)) == pytest.approx(0.2 * 1.03 / 1.349 / math.sqrt(12))
 
 
 def test_one_round_says_nothing_about_its_certainty() -> None:
@@ -188,7 +193,7 @@ def test_many_widths_are_thinned_out_to_the_first_the_last_and_some_between(
     assert (widths[0], widths[-1]) == (1, 32)
 
 
-def test_numbers_are_interquartile_means_rounded_up_with_their_spread(tmp_path: Path) -> None:
+def test_numbers_are_trimmed_means_rounded_up_with_their_spread(tmp_path: Path) -> None:
     manifest = write_store(tmp_path).manifest
     rounds = [
         [observation(2, 3, layer_us=us, decode_us=us / 10, read_us=50)] for us in (99.5, 100.5, 200)
@@ -199,8 +204,20 @@ def test_numbers_are_interquartile_means_rounded_up_with_their_spread(tmp_path: 
     assert profile.storage.bandwidth_bytes_per_s == 2_000_000
     assert profile.provenance.samples == 3
     assert profile.provenance.spread is not None
-    assert profile.provenance.spread["compute.8.layer_us.3"] == pytest.approx(0.5, abs=1e-3)
+    assert profile.provenance.spread["compute.8.layer_us.3"] == pytest.approx(0.65, abs=1e-3)
     assert profile.provenance.spread["storage.bandwidth_bytes_per_s"] == 0
+
+
+def test_what_decoding_a_narrow_layer_takes_beyond_its_shards_counts_to_the_layer(
+    tmp_path: Path,
+) -> None:
+    wide, narrow = (
+        observation(2, width, layer_us=100 * width, decode_us=us, read_us=50)
+        for width, us in ((3, 10), (1, 16))
+    )
+    entry = to_profile(write_store(tmp_path).manifest, [[wide, narrow]], OPTIONS).compute[0]
+    assert entry.shard_decode_us == {2: 10}
+    assert entry.layer_us == {1: 106, 3: 300}
 
 
 @pytest.fixture(scope="module")
