@@ -15,6 +15,7 @@ from benchmarks.accuracy.cases import (
     points,
     target_of,
 )
+from benchmarks.accuracy.judge import Judge, Judged
 from plan_contracts import PlanOptions
 from planner_api.optimizer.problem import PlanInputs
 from planner_api.services.answer import answer
@@ -27,10 +28,7 @@ from simulator.executions import WholeModel, load_then_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from benchmarks.accuracy.cases import Scale
-    from benchmarks.accuracy.judge import Judge
     from plan_contracts import DeviceProfile, ImportanceTable, Plan, PlannedLayer
 
 OPTIMAL = "optimal"
@@ -43,10 +41,10 @@ OTHERS = (*POLICIES, LOAD)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Outcome:
-    """What one planner's plan for one point answers; by text (texts,).
+class Outcome(Judged):
+    """What one planner's plan for one point answers, held against the full model.
 
-    `right` is None without labels. `predicted`: the score of the importance table.
+    `predicted`: the score of the importance table.
     """
 
     point: Point
@@ -54,18 +52,6 @@ class Outcome:
     name: str
     latency_us: int
     predicted: float | None
-    distances: NDArray[np.float64]
-    right: NDArray[np.bool_] | None
-
-    @property
-    def distance(self) -> float:
-        """Mean distance to the full model: KL divergence in nats for classifiers."""
-        return float(self.distances.mean())
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share of right answers."""
-        return None if self.right is None else float(self.right.mean())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

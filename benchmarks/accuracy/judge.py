@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,27 @@ if TYPE_CHECKING:
     from shard_builder.importance.distance import Distances
     from shard_builder.task_file import Task
     from shard_runtime.weights import FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Judged:
+    """What a model answers to the texts that it is judged by; by text (texts,).
+
+    `distances` to the answers that it is held against. `right` is None without labels.
+    """
+
+    distances: NDArray[np.float64]
+    right: NDArray[np.bool_] | None
+
+    @property
+    def distance(self) -> float:
+        """Mean distance: KL divergence in nats for classifiers."""
+        return float(self.distances.mean())
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers."""
+        return None if self.right is None else float(self.right.mean())
 
 
 class Judge:

@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.accuracy.cases import COMPARED_BITS
+from benchmarks.accuracy.judge import Judge, Judged
 from benchmarks.predictor import sizes_of
 from shard_runtime.weights import FULL_PRECISION_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from numpy.typing import NDArray
-
-    from benchmarks.accuracy.judge import Judge
     from benchmarks.predictor import Size
 
 FULL_PRECISION = "full precision"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Quantised:
-    """A submodel of one quantiser at uniform bits.
+class Quantised(Judged):
+    """A submodel of one quantiser at uniform bits, held against the same at full precision.
 
-    `distances` (texts,) are to the same submodel at full precision. `bytes`: of all its shards.
+    `bytes`: of all its shards.
     """
 
     quantiser: str
@@ -34,18 +32,6 @@ class Quantised:
     width: int
     bits: int
     bytes: int
-    distances: NDArray[np.float64]
-    right: NDArray[np.bool_] | None
-
-    @property
-    def distance(self) -> float:
-        """Mean distance: KL divergence in nats for classifiers."""
-        return float(self.distances.mean())
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share of right answers."""
-        return None if self.right is None else float(self.right.mean())
 
 
 def compared(exact: Judge, judges: Mapping[str, Judge]) -> Iterator[Quantised]:

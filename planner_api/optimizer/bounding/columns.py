@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner_api.optimizer.bounding.relaxation import PairModel, Selection, Totals
+    from planner_api.optimizer.bounding.relaxation import Amounts, PairModel, Selection
 
 VIOLATION_PRICE = 1e5
 """What one whole latency (or buffer) too much costs, in total gains of the pair: a box on prices.
@@ -154,7 +154,7 @@ class Master:
             room = model.room_bytes / self._room
             self._memory = [self._limit(room) for _ in range(windows)]
 
-    def add(self, totals: Totals) -> None:
+    def add(self, totals: Amounts) -> None:
         """One more choice for every layer."""
         reads = (totals.read_us / self._latency).tolist()
         decodes = (totals.decode_us / self._latency).tolist()
@@ -172,7 +172,7 @@ class Master:
         if self._memory:
             self._add_memory(columns, totals)
 
-    def _add_memory(self, columns: list[int], totals: Totals) -> None:
+    def _add_memory(self, columns: list[int], totals: Amounts) -> None:
         ahead = self._model.problem.read_ahead
         reach = self._model.depth if ahead is None else ahead + 1
         preloaded = (totals.preloaded_bytes / self._room).tolist()

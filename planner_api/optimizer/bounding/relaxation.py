@@ -31,8 +31,8 @@ class Selection:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Totals:
-    """What a selection needs and brings, by layer: (depth,) each."""
+class Amounts:
+    """What several choices bring and need, in this order; (n,) each."""
 
     gain: NDArray[np.float64]
     read_us: NDArray[np.float64]
@@ -99,13 +99,13 @@ class PairModel:
         key = np.where(required, np.inf, value) if required.any() else value
         return np.argpartition(key, slices - width, axis=1)[:, slices - width :]
 
-    def totals(self, selection: Selection) -> Totals:
-        """Gains, times and bytes of a selection by layer."""
+    def totals(self, selection: Selection) -> Amounts:
+        """Gains, times and bytes of a selection by layer: (depth,) each."""
         tables, states = self.tables, selection.states
         picked = (states, np.arange(self.depth)[:, None], selection.slices)
         sizes = tables.sizes[picked]
         preloaded = np.where(states >= tables.streamed, sizes, 0.0).sum(axis=1)
-        return Totals(
+        return Amounts(
             gain=tables.gain[picked].sum(axis=1),
             read_us=tables.read_us[picked].sum(axis=1),
             decode_us=tables.decode_us[states].sum(axis=1),

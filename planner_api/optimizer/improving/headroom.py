@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner_api.optimizer.bounding.multipliers import Multipliers
-    from planner_api.optimizer.bounding.relaxation import PairModel, Totals
+    from planner_api.optimizer.bounding.relaxation import Amounts, PairModel
 
 LEAST_PRICE = 0.05
 SMALLEST_PRICE = 1e-12
@@ -50,7 +50,7 @@ class Headroom:
         return float((path * late).sum()) + per_byte * bytes_over
 
 
-def headroom(model: PairModel, totals: Totals) -> Headroom:
+def headroom(model: PairModel, totals: Amounts) -> Headroom:
     """What a selection with these totals leaves of the limits of its pair."""
     problem, step_us = model.problem, totals.decode_us + model.step_us
     read, compute, both = time_left(totals.read_us, step_us, problem.latency_us, problem.read_ahead)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from planner_api.optimizer.bounding.relaxation import Amounts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,15 +23,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Options:
+class Options(Amounts):
     """What may be taken: its layer, and what it brings and needs; (C,) each."""
 
     layers: NDArray[np.intp]
-    gain: NDArray[np.float64]
-    read_us: NDArray[np.float64]
-    decode_us: NDArray[np.float64]
-    streamed_bytes: NDArray[np.float64]
-    preloaded_bytes: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
