@@ -52,13 +52,14 @@ class Row(Part):
 
 
 class DemoReport(Document):
-    """The inputs of the demo, its rows and its phases."""
+    """The inputs of the demo, its rows and its phases; `planned_us`: what plans were asked for."""
 
     model: str
     text: str
     flash_bandwidth: str
     sequence_length: int
     deadline_us: int
+    planned_us: int
     preload_bytes: int
     read_ahead_layers: int
     importance_sentences: int
@@ -88,9 +89,9 @@ def show(console: Console, report: DemoReport) -> None:
 
 def _title(report: DemoReport) -> str:
     return (
-        f"\n{report.model} within {report.deadline_us / 1000:.0f} ms: {report.sequence_length} "
-        f"tokens, flash at {report.flash_bandwidth}, at most {report.preload_bytes / 1024:.0f} KiB "
-        "preloaded\n"
+        f"\n{report.model} within {report.deadline_us / 1000:.0f} ms, planned for "
+        f"{report.planned_us / 1000:.0f}: {report.sequence_length} tokens, flash at "
+        f"{report.flash_bandwidth}, at most {report.preload_bytes / 1024:.0f} KiB preloaded\n"
     )
 
 

@@ -38,6 +38,7 @@ def report() -> DemoReport:
         flash_bandwidth="50MB/s",
         sequence_length=128,
         deadline_us=160_000,
+        planned_us=156_800,
         preload_bytes=262_144,
         read_ahead_layers=1,
         importance_sentences=32,
