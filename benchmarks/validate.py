@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 WORK = Path(__file__).parent / ".work"
 BANDWIDTHS_MB_S = (25, 50, 100)
-ROUNDS = 40
+ROUNDS = 100
 LARGEST_MEDIAN = 0.03
 LARGEST_WORST = 0.08
 
