@@ -144,3 +144,19 @@ def model(document: Mapping[str, Any]) -> ModelManifest:
 def importance(document: Mapping[str, Any]) -> ImportanceTable:
     """The importance table of its JSON form."""
     return ImportanceTable.from_json(json.dumps(document))
+
+
+REFERENCE_OPTIMA = [
+    (e1_json, None, 116),
+    (e1_json, 0, 97),
+    (e1_json, 1, 116),
+    (e2_json, None, 118),
+    (e2_json, 0, 90),
+    (e2_json, 1, 118),
+]
+"""Case, layers of read-ahead, best score (PLANNING, reference cases)."""
+REFERENCE_OPTIMA_OF_PAIRS = [
+    (e1_json, {(1, 1): 54, (1, 2): 71, (2, 1): 97, (2, 2): 116}),
+    (e2_json, {(1, 1): 61, (1, 2): 78, (2, 1): 90, (2, 2): 118}),
+]
+"""Case, best score by depth and width."""

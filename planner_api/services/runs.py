@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from plan_contracts import Part, Plan, PlanResponse, RunTrace
 from plan_contracts.units import Bytes, Count, Microseconds, Positive, Sha256
-from planner_api.errors import NotFoundError, PlanMismatchError
+from planner_api.errors import InvalidRequestError, NotFoundError, PlanMismatchError
 from planner_api.services.calibrate import StalePlan
 from planner_api.services.documents import DIGEST
 from planner_api.services.plans import require_plan
@@ -93,7 +93,8 @@ class RunPage(Part):
 def report_run(registry: Registry, plan_id: str, trace: RunTrace) -> tuple[RunComparison, bool]:
     """Keep a run of a plan; returns it beside its simulation, and whether it was new.
 
-    NotFoundError for an unknown plan, PlanMismatchError for a trace of another plan or device.
+    NotFoundError for an unknown plan, PlanMismatchError for a trace of another plan or device,
+    InvalidRequestError for one that stalls longer than it lasts.
     """
     with registry.writing() as records:
         plan = Plan.from_json(require_plan(records.plans, plan_id))
@@ -225,6 +226,10 @@ def _require_run_of(plan: Plan, trace: RunTrace) -> None:
     if trace.device != plan.device:
         message = f"device must be the plan's {plan.device!r}, got {trace.device!r}"
         raise PlanMismatchError(message)
+    stall_us = busy_us(trace.spans, "stall")
+    if stall_us > trace.latency_us:
+        message = f"stalls must last at most the latency_us of {trace.latency_us}, got {stall_us}"
+        raise InvalidRequestError(message)
     beyond = [span.layer for span in trace.spans if span.layer >= plan.depth]
     if beyond:
         message = f"layers of spans must be 0..{plan.depth - 1} as in the plan, got {beyond[0]}"

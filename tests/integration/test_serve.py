@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from functools import partial
 from typing import IO, TYPE_CHECKING
 
 import httpx
@@ -31,13 +30,14 @@ def lines(log: IO[str]) -> Generator[dict[str, object]]:
 def serving(folder: Path) -> Generator[tuple[subprocess.Popen[str], str, IO[str]]]:
     """The process, its URL and its log, once it listens on a free port."""
     arguments = ["--port", "0", "--database", database_url(folder), "--log-format", "json"]
+    # A shell starts its background jobs deaf to Ctrl-C, tests too, and they their own processes.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "planner_api.cli", "serve", *arguments],
         stderr=subprocess.PIPE,
         text=True,
-        # A shell starts its background jobs deaf to Ctrl-C, and so the tests in them.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread here
     ) as process:
+        signal.signal(signal.SIGINT, before)
         log = process.stderr
         assert log is not None
         try:

@@ -6,7 +6,7 @@ import pytest
 
 from builders import e1_json, request
 from plan_contracts import Plan, RunTrace, Span
-from planner_api.errors import NotFoundError, PlanMismatchError
+from planner_api.errors import InvalidRequestError, NotFoundError, PlanMismatchError
 from planner_api.services.make_plan import make_plan
 from planner_api.services.plans import plan_json
 from planner_api.services.runs import busy_us, report_run, runs_of
@@ -50,6 +50,11 @@ def run(plan: Plan, latency_us: int = 300, **changes: object) -> RunTrace:
     return trace.model_copy(update=changes)
 
 
+def shortened(plan: Plan, latency_us: int) -> RunTrace:
+    """A run that claims to have lasted no longer than this; it stalls for 70 us."""
+    return run(plan).model_copy(update={"latency_us": latency_us})
+
+
 def test_errors_are_measured_minus_simulated(tmp_path: Path) -> None:
     with registry_in(tmp_path) as registry:
         plan = planned(registry)
@@ -65,6 +70,17 @@ def test_a_run_beyond_the_target_is_said_to_be(tmp_path: Path) -> None:
         late, _ = report_run(registry, plan.id or "", run(plan, 271))
         punctual, _ = report_run(registry, plan.id or "", run(plan, 270))
     assert (late.within_target, punctual.within_target) == (False, True)
+
+
+def test_a_run_that_stalls_longer_than_it_lasts_is_refused(tmp_path: Path) -> None:
+    with registry_in(tmp_path) as registry:
+        plan = planned(registry)
+        all_stall, _ = report_run(registry, plan.id or "", shortened(plan, 70))
+        assert all_stall.compute_busy.measured_us == 0
+        rule = "stalls must last at most the latency_us of 69, got 70"
+        with pytest.raises(InvalidRequestError, match=rule):
+            report_run(registry, plan.id or "", shortened(plan, 69))
+        assert len(runs_of(registry, plan.id or "").runs) == 1
 
 
 def test_the_same_run_again_is_known(tmp_path: Path) -> None:

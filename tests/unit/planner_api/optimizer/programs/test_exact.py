@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import exhaustive
-from builders import e1_json, e2_json
+from builders import REFERENCE_OPTIMA, REFERENCE_OPTIMA_OF_PAIRS, e1_json, e2_json
 from instances import midsize, problem_of
 from planner_api.optimizer.choice import evaluate
 from planner_api.optimizer.policies.uniform import uniform_choice
@@ -23,17 +23,7 @@ def _best(solution: Solution) -> Candidate:
     return solution.candidate
 
 
-@pytest.mark.parametrize(
-    ("case", "read_ahead", "optimum"),
-    [
-        (e1_json, None, 116),
-        (e1_json, 0, 97),
-        (e1_json, 1, 116),
-        (e2_json, None, 118),
-        (e2_json, 0, 90),
-        (e2_json, 1, 118),
-    ],
-)
+@pytest.mark.parametrize(("case", "read_ahead", "optimum"), REFERENCE_OPTIMA)
 def test_reference_optimum_is_found_and_proven(
     case: Callable[..., dict[str, Any]], read_ahead: int | None, optimum: float
 ) -> None:
@@ -41,13 +31,7 @@ def test_reference_optimum_is_found_and_proven(
     assert (_best(solution).evaluation.objective, solution.upper_bound) == (optimum, optimum)
 
 
-@pytest.mark.parametrize(
-    ("case", "optima"),
-    [
-        (e1_json, {(1, 1): 54, (1, 2): 71, (2, 1): 97, (2, 2): 116}),
-        (e2_json, {(1, 1): 61, (1, 2): 78, (2, 1): 90, (2, 2): 118}),
-    ],
-)
+@pytest.mark.parametrize(("case", "optima"), REFERENCE_OPTIMA_OF_PAIRS)
 def test_reference_optimum_of_each_pair(
     case: Callable[..., dict[str, Any]], optima: dict[tuple[int, int], float]
 ) -> None:
