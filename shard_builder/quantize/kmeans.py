@@ -39,10 +39,14 @@ def fit_table(rising: RisingValues, entries: int) -> Table:
     """Centroids that are the means of the values nearest to them (Lloyd 1982).
 
     They start where the cube root of the density has equal shares, which is the best for many
-    entries (Panter and Dite 1951).
+    entries (Panter and Dite 1951). Where there is an entry for every different value, the values
+    themselves are the table.
     """
     if rising.values.size == 0:
         return np.zeros(entries)
+    different = rising.values[np.diff(rising.values, prepend=-np.inf) > 0]
+    if different.size <= entries:
+        return np.pad(different, (0, entries - different.size), mode="edge")
     centroids = _start(rising.values, entries)
     edges = rising.edges(centroids)
     for _ in range(MOST_ROUNDS):

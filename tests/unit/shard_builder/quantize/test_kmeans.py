@@ -43,9 +43,11 @@ def test_every_entry_is_the_mean_of_the_values_nearest_to_it(
         assert table[entry] == pytest.approx(sum(own) / len(own), abs=1e-9)
 
 
-def test_equal_values_give_that_value() -> None:
-    assert table_of([0.25] * 5, 4)[0] == pytest.approx(0.25, abs=0.51)
-    assert 0.25 in table_of([0.25] * 5, 4)
+@given(values=st.lists(st.sampled_from([-1.0, 0.0, 1e-9, 0.3, 0.4, 2.0, 7.0, 1e20]), min_size=1))
+def test_no_more_values_than_entries_are_kept_as_they_are(values: list[float]) -> None:
+    table = table_of(values, 8)
+    assert set(table) == set(values)
+    assert table == sorted(table)
 
 
 def test_no_values_give_a_table_of_zeros() -> None:
