@@ -69,7 +69,7 @@ def read_texts(file: Path) -> tuple[Text, ...]:
     try:
         if file.suffix == TASK_SUFFIX:
             return read_task(file, ()).texts
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         message = f"{file} must be a text file in UTF-8: {error}"
         raise CalibrationError(message) from error

@@ -96,15 +96,22 @@ def build_store(
     out = out.absolute()
     _check_options(options, checkpoint)
     taken = _is_taken(out)
-    finished = FinishedLayers(out.with_name(f".{out.name}.layers"), _identity(checkpoint, options))
+    unfinished = out.with_name(f".{out.name}.layers")
+    finished = FinishedLayers(unfinished, _identity(checkpoint, options))
     _finish_layers(checkpoint, options, finished, workers, progress)
-    with temporary_folder_beside(out) as folder:
+    # With the layers, so that what a killed build leaves is removed with them.
+    with temporary_folder_beside(unfinished / out.name) as folder:
         manifest = _write_store(checkpoint, options, finished, folder)
-        if taken:
-            _require_same_content(out, folder)
-        else:
+        different = _different_files(out, folder) if taken else []
+        if not taken:
             move_into_place(folder, out)
     finished.remove()
+    if different:
+        message = (
+            f"{out} must be absent, empty or hold this very store, "
+            f"got one that differs in {', '.join(different)}"
+        )
+        raise StoreExistsError(message)
     return manifest
 
 
@@ -161,15 +168,11 @@ def _is_taken(out: Path) -> bool:
     return True
 
 
-def _require_same_content(out: Path, built: Path) -> None:
+def _different_files(out: Path, built: Path) -> list[str]:
+    """Names of the files of the store just built that `out` has otherwise or not at all."""
     names = sorted(path.name for path in built.iterdir())
     _, different, missing = filecmp.cmpfiles(out, built, names, shallow=False)
-    if different or missing:
-        message = (
-            f"{out} must be absent, empty or hold this very store, "
-            f"got one that differs in {', '.join(different + missing)}"
-        )
-        raise StoreExistsError(message)
+    return different + missing
 
 
 def _identity(checkpoint: Checkpoint, options: StoreOptions) -> str:

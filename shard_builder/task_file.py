@@ -67,12 +67,15 @@ def joined(text: Text) -> str:
 
 def _read_table(file: Path) -> _Table:
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         message = f"{file} must be a text file in UTF-8: {error}"
         raise TaskError(message) from error
     rows = [tuple(line.rstrip("\r").split("\t")) for line in lines]
     header, rows = rows[0], rows[1:]
+    if len(set(header)) < len(header):
+        message = f"{file}: columns must have different names, got {list(header)}"
+        raise TaskError(message)
     for number, row in enumerate(rows, start=FIRST_ROW_LINE):
         if row != ("",) and len(row) != len(header):
             message = (

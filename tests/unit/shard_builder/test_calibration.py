@@ -30,6 +30,10 @@ def test_blank_lines_are_no_texts(tmp_path: Path) -> None:
     assert read_texts(text(tmp_path, "w5 w6\n\n  \n w7 \n")) == ("w5 w6", "w7")
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_a_text(tmp_path: Path) -> None:
+    assert read_texts(text(tmp_path, "\ufeffw5 w6\n")) == ("w5 w6",)
+
+
 def test_a_task_gives_its_texts_without_its_labels(tmp_path: Path) -> None:
     file = text(tmp_path, "label\tsentence\n0\tw5 w6\n1\tw7\n", "task.tsv")
     assert read_texts(file) == ("w5 w6", "w7")

@@ -212,6 +212,23 @@ def test_an_interrupted_build_goes_on_to_the_same_store(
     assert [path.name for path in place.parent.iterdir()] == ["store"]
 
 
+def test_what_a_killed_build_leaves_goes_with_the_next(
+    tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is killed where the store is whole and not yet in its place: nothing is cleaned up."""
+
+    def killed(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    place = tmp_path / "place" / "store"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("shard_builder.store_writer.move_into_place", killed)
+        patch.setattr("shutil.rmtree", killed)
+        build_store(checkpoint, place)
+    build_store(checkpoint, place)
+    assert [path.name for path in place.parent.iterdir()] == ["store"]
+
+
 def test_layers_of_another_build_are_not_taken(
     tmp_path: Path, checkpoint: Checkpoint, store: Path
 ) -> None:
@@ -249,9 +266,11 @@ def test_the_same_store_is_left_as_it_is(store: Path, checkpoint: Checkpoint) ->
 def test_a_store_of_another_model_is_refused(tmp_path: Path, store: Path) -> None:
     other = read_checkpoint(write_checkpoint(tmp_path / "other", seed=1))
     before = contents(store)
+    beside = {path.name for path in store.parent.iterdir()}
     with pytest.raises(StoreExistsError, match=r"differs in manifest\.json"):
         build_store(other, store)
     assert contents(store) == before
+    assert {path.name for path in store.parent.iterdir()} == beside
 
 
 def test_a_damaged_store_is_refused(store: Path, checkpoint: Checkpoint) -> None:

@@ -50,6 +50,11 @@ def test_quotes_and_line_ends_of_other_systems_are_text(tmp_path: Path) -> None:
     assert read_task(file, CLASSES).texts == ('"so so',)
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_a_name(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufefflabel\tsentence\n1\ta\n")
+    assert read_task(file, CLASSES).texts == read_task(file, ()).texts == ("a",)
+
+
 @pytest.mark.parametrize(
     ("text", "columns", "said"),
     [
@@ -60,6 +65,7 @@ def test_quotes_and_line_ends_of_other_systems_are_text(tmp_path: Path) -> None:
         ("label\tsentence\n1\ta\n", Columns(texts=("text",)), "must be one of .*, got 'text'"),
         ("label\tsentence\n1\ta\n2\tb\n", None, "row 2: a label must be one of 0..1 or .*got '2'"),
         ("a\tb\tc\tlabel\nx\ty\tz\t1\n", None, "1 or 2 columns of text, got .*name them"),
+        ("label\ta\ta\n1\tx\ty\n", None, "columns must have different names, got"),
         ("label\n1\n", None, r"1 or 2 columns of text, got \[\]"),
     ],
 )
