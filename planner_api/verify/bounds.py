@@ -115,6 +115,18 @@ def lagrangian_bound(numbers: Numbers, bound: PairBound) -> float:
     return float(base + limits + _sum_of_best(numbers, best, bound.width))
 
 
+def summed_worth(numbers: Numbers, bound: PairBound) -> float:
+    """The worth of all limits at a bound's prices, whatever their signs: what rounding is of."""
+    documents, latency_price = numbers.documents, float(flows_of(numbers, bound).reads[0])
+    room_bytes = documents.memory_bytes - documents.spent_bytes(bound.width)
+    return (
+        latency_price * abs(numbers.latency_us)
+        + bound.preload * documents.target.preload_bytes
+        + sum(bound.memory or ()) * abs(room_bytes)
+        + (bound.decode or 0.0) * abs(most_decode_us(numbers, bound.depth, bound.width))
+    )
+
+
 def most_decode_us(numbers: Numbers, depth: int, width: int) -> int:
     """No plan of the pair decodes for longer in all.
 

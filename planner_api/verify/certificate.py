@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING
 from planner_api.verify.bounds import (
     holds_no_plan,
     lagrangian_bound,
+    summed_worth,
     table_bounds,
     wrong_multipliers,
 )
 from planner_api.verify.exhaustion import best_score
-from planner_api.verify.findings import ROUNDING, Finding, differing, same_score, straying
+from planner_api.verify.findings import (
+    FLOAT_ROUNDING,
+    ROUNDING,
+    Finding,
+    differing,
+    same_score,
+    straying,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,10 +158,14 @@ def _may_hold_plans(claim: Claim, bound: PairBound) -> bool:
     """False for pairs too slow or too narrow, and where a bound lies below the pair's base."""
     if (bound.depth, bound.width) not in claim.table:
         return False
-    least = float(claim.numbers.base[bound.depth - 1, bound.width - 1]) - ROUNDING * claim.span
-    if bound.upper_bound < least:
+    if holds_no_plan(claim.numbers, bound.depth, bound.width):
         return False
-    return not holds_no_plan(claim.numbers, bound.depth, bound.width)
+    base = float(claim.numbers.base[bound.depth - 1, bound.width - 1])
+    priced = _priced(bound)
+    if any(wrong_multipliers(claim.numbers, priced)):
+        return True
+    summed = abs(base) + summed_worth(claim.numbers, priced)
+    return bound.upper_bound >= base - ROUNDING * claim.span - FLOAT_ROUNDING * summed
 
 
 CHECKS: dict[str, Callable[[Claim], Messages]] = {

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from plan_contracts import PairBound
-from planner_api.optimizer.bounding.multipliers import prices
+from planner_api.optimizer.bounding.multipliers import Multipliers, prices
 from planner_api.optimizer.bounding.table_bound import computable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from planner_api.optimizer.bounding.multipliers import Multipliers, Prices
+    from planner_api.optimizer.bounding.multipliers import Prices
     from planner_api.optimizer.bounding.tables import Tables
     from planner_api.optimizer.problem import Pair, Problem
+
+EMPTY = 1e-9
+"""A bound below the pair's base by this part of the range proves that it holds no plan."""
+FLOAT_ROUNDING = 1e-12
+"""And by this part of the numbers that it is a sum of, where the range is tiny beside them."""
 
 
 def upper_bounds(problem: Problem, tables: Tables, multipliers: Multipliers) -> NDArray[np.float64]:
@@ -45,15 +50,56 @@ def worth_of_limits(
     problem: Problem, multipliers: Multipliers, price: Prices
 ) -> NDArray[np.float64]:
     """(M,), by width - 1: latency, preload buffer and memory at these prices, less compute."""
-    widths = np.arange(1, problem.slices + 1)
-    room = problem.memory_bytes - problem.constant_bytes - widths * problem.decoded_shard_bytes
     return (
         multipliers.latency * problem.latency_us
         - float(price.compute.sum()) * problem.layer_us[1:]
         + multipliers.preload * problem.preload_bytes
-        + multipliers.held * room
+        + multipliers.held * _room_bytes(problem)
         + multipliers.decode * most_decode_us(problem, len(price.read))
     )
+
+
+def least_bounds(
+    problem: Problem, multipliers: Multipliers, score_range: float
+) -> NDArray[np.float64]:
+    """(M,), by width - 1: a bound from these prices below it proves that the pair holds no plan.
+
+    No plan scores less than its pair's base; a bound may by rounding. Multipliers are in gains.
+    """
+    scale = problem.scale[multipliers.depth - 1]
+    worth = np.where(scale > 0, scale, 1.0) * _summed_worth(problem, multipliers)
+    base = problem.base[multipliers.depth - 1]
+    return base - EMPTY * score_range - FLOAT_ROUNDING * (np.abs(base) + worth)
+
+
+def least_bound(problem: Problem, bound: PairBound, score_range: float) -> float:
+    """The same of a bound as it stands in a certificate, whose multipliers are in scores."""
+    own = Multipliers(
+        path=np.array(bound.path or (0.0,) * bound.depth),
+        buffer=None if bound.buffer is None else np.array(bound.buffer),
+        memory=None if bound.memory is None else np.array(bound.memory),
+        preload=bound.preload,
+        decode=bound.decode or 0.0,
+    )
+    worth = float(_summed_worth(problem, own)[bound.width - 1])
+    base = float(problem.base[bound.depth - 1, bound.width - 1])
+    return base - EMPTY * score_range - FLOAT_ROUNDING * (abs(base) + worth)
+
+
+def _summed_worth(problem: Problem, multipliers: Multipliers) -> NDArray[np.float64]:
+    """(M,), by width - 1: the worth of all limits at these prices, whatever their signs."""
+    return (
+        multipliers.latency * abs(problem.latency_us)
+        + multipliers.preload * problem.preload_bytes
+        + multipliers.held * np.abs(_room_bytes(problem))
+        + multipliers.decode * np.abs(most_decode_us(problem, multipliers.depth))
+    )
+
+
+def _room_bytes(problem: Problem) -> NDArray[np.int64]:
+    """(M,), by width - 1: memory for encoded shards."""
+    widths = np.arange(1, problem.slices + 1)
+    return problem.memory_bytes - problem.constant_bytes - widths * problem.decoded_shard_bytes
 
 
 def most_decode_us(problem: Problem, depth: int) -> NDArray[np.int64]:

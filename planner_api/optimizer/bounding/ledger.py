@@ -10,6 +10,8 @@ import numpy as np
 from plan_contracts import PairBound
 from planner_api.optimizer.bounding.bounds import (
     lagrangian_bound,
+    least_bound,
+    least_bounds,
     may_hold_plans,
     unit_of,
     upper_bounds,
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from planner_api.optimizer.bounding.multipliers import Multipliers
     from planner_api.optimizer.bounding.tables import Tables
     from planner_api.optimizer.problem import Problem
-
-EMPTY = 1e-9
-"""A bound below the pair's base by this part of the range proves that it holds no plan."""
 
 
 class Ledger:
@@ -60,7 +59,7 @@ class Ledger:
     def prove(self, bounds: NDArray[np.float64], multipliers: Multipliers) -> None:
         """Bounds of all widths of a depth that these prices give; (M,)."""
         row = self.ceilings[multipliers.depth - 1]
-        least = self._problem.base[multipliers.depth - 1] - EMPTY * self.range
+        least = least_bounds(self._problem, multipliers, self.range)
         proven = np.where(bounds < least, -np.inf, bounds)
         for index in np.flatnonzero(proven < row).tolist():
             self._proofs[Pair(multipliers.depth, index + 1)] = multipliers
@@ -89,14 +88,11 @@ class Ledger:
                 bound.upper_bound
                 for bound in bounds
                 if self._at_sight[bound.depth - 1, bound.width - 1]
-                and bound.upper_bound >= self._least(Pair(bound.depth, bound.width))
+                and bound.upper_bound >= least_bound(self._problem, bound, self.range)
                 and self._words.get(Pair(bound.depth, bound.width)) != -np.inf
             ),
             default=-np.inf,
         )
-
-    def _least(self, pair: Pair) -> float:
-        return self._problem.pair_base(pair) - EMPTY * self.range
 
     def _certify(self, depth: int, upper_bound: float) -> dict[Pair, PairBound]:
         needy = {

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from builders import REFERENCE_OPTIMA, REFERENCE_OPTIMA_OF_PAIRS, e1_json
+from builders import (
+    REFERENCE_OPTIMA,
+    REFERENCE_OPTIMA_OF_PAIRS,
+    device_json,
+    e1_json,
+    importance_json,
+    model_json,
+)
 from instances import midsize, problem_of, tiny
 from planner_api.optimizer.bounding.table_bound import relative_gap, score_range, table_bounds
 from planner_api.optimizer.policies import BASELINES
@@ -54,6 +61,22 @@ def test_reference_optimum_of_each_pair(
     for (depth, width), optimum in optima.items():
         document["model"] |= {"depths": [depth], "widths": [width]}
         assert _best(_solved(problem_of(document))).evaluation.objective == optimum
+
+
+@pytest.mark.parametrize("layer_us", range(10, 20))
+@pytest.mark.parametrize("score", [-3.5, 1000.0])
+def test_rounding_is_no_proof_that_a_pair_is_empty_where_all_scores_are_equal(
+    score: float, layer_us: int
+) -> None:
+    size = 500
+    document = {
+        "schema_version": 1,
+        "device": device_json(layer_us={1: layer_us}, decode_us={2: 1}),
+        "model": model_json({2: [[size + 4, size]]}, widths=[1]),
+        "importance": importance_json([[score, score]], {2: [[0, 0]]}),
+        "target": {"latency_us": layer_us + 1, "preload_bytes": size, "sequence_length": 8},
+    }
+    assert _best(_solved(problem_of(document))).evaluation.objective == score
 
 
 def test_an_impossible_deadline_has_no_plan_and_no_bound() -> None:
