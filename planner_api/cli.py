@@ -7,6 +7,7 @@ what it needs when it runs, so that help comes at once.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -246,7 +247,18 @@ def plan(
         wanted = re_measuring(re_measure, store, model, texts)
         inputs = inputs_of(request, given, database)
         raise typer.Exit(plan_by_measurement(inputs, wanted, as_json=as_json, out=out))
+    _require_none({"--store": store, "--dataset": dataset, "--sentences": sentences})
     raise typer.Exit(run(request, given=given, database=database, as_json=as_json, out=out))
+
+
+def _require_none(measured_on: Mapping[str, Path | None]) -> None:
+    """Nothing is measured without --re-measure."""
+    from planner_api.errors import InvalidRequestError
+
+    for option, place in measured_on.items():
+        if place is not None:
+            message = f"{option} needs --re-measure, got {option} {place} without"
+            raise InvalidRequestError(message)
 
 
 @app.command()

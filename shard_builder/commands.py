@@ -53,6 +53,9 @@ def profile(  # noqa: PLR0913 - what to profile, and whom to tell
     Ctrl-C. Raises BuilderError for bad input, ShardRuntimeError for a damaged store. `progress`
     counts measurements; `warn` is told if the text is short or foreign to the model.
     """
+    if out.is_dir():
+        message = f"a table must be written to a file, got the folder {out}"
+        raise ProfileError(message)
     options = options or ProfileOptions()
     request = ProfileRequest(
         store=store,

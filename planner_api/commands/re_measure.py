@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from plan_contracts import ContractError
 from planner_api.commands.build import progress
 from planner_api.commands.plan import write_plan
-from planner_api.commands.tables import milliseconds, score, show_response
+from planner_api.commands.tables import milliseconds, show_response
 from planner_api.errors import InvalidRequestError
 from planner_api.services.re_measure import Measured, re_measure
 from shard_builder.evaluate import Evaluator, score_of
@@ -105,17 +106,18 @@ def _show(console: Console, found: ReMeasured, unit: str) -> None:
 
 
 def _table(plans: Iterable[MeasuredPlan], unit: str) -> Table:
-    table = Table(title=f"measured plans, scores in {unit}", title_justify="left")
-    for head in ("policy", "depth x width", "latency", "predicted", "measured", "accuracy", ""):
-        table.add_column(head, justify="left" if head == "policy" else "right")
+    """The best first, which is the one chosen; fits 80 characters."""
+    table = Table(title=f"measured plans, scores in {unit}", title_justify="left", box=SIMPLE)
+    for head in ("policy", "size", "latency", "predicted", "measured", "s.e.", "accuracy"):
+        table.add_column(head, justify="left" if head == "policy" else "right", no_wrap=True)
     for plan in plans:
         table.add_row(
             plan.policy,
             f"{plan.depth} x {plan.width}",
             milliseconds(plan.latency_us),
-            score(plan.predicted_score),
-            f"{score(plan.score)} +- {plan.standard_error:.2g}",
+            f"{plan.predicted_score:.4g}",
+            f"{plan.score:.4g}",
+            f"{plan.standard_error:.2g}",
             "-" if plan.accuracy is None else f"{plan.accuracy:.1%}",
-            "chosen" if plan.chosen else "",
         )
     return table

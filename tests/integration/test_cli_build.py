@@ -116,6 +116,15 @@ def test_an_empty_text_is_bad_input(store: Path) -> None:
     assert not (store.parent / "table.json").exists()
 
 
+def test_a_table_in_the_place_of_a_folder_is_refused_before_it_is_measured(store: Path) -> None:
+    arguments = profile(store)
+    (store.parent / "table.json").mkdir()
+    done = shardstream(*arguments)
+    assert done.returncode == 2
+    assert "a table must be written to a file, got the folder" in done.stderr
+    assert not (store.parent / "table.json.measurements.jsonl").exists()
+
+
 def test_progress_goes_to_stderr(store: Path) -> None:
     done = shardstream(*profile(store))
     assert "measurements" in done.stderr

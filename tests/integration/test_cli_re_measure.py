@@ -65,6 +65,18 @@ def test_every_plan_is_shown_as_predicted_and_as_measured(folder: Path) -> None:
         assert word in done.stdout
 
 
+def test_the_table_of_measured_plans_fits_a_narrow_terminal(folder: Path) -> None:
+    done = planned(folder, "--re-measure", 2, "--dataset", folder / "task.tsv")
+    assert "…" not in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--store", "--dataset", "--sentences"])
+def test_what_is_to_be_measured_on_needs_the_measuring(folder: Path, option: str) -> None:
+    done = planned(folder, option, folder / "task.tsv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option} needs --re-measure" in done.stderr
+
+
 def test_the_plan_written_is_the_one_that_measured_best(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "plan.json"
     options = ("--sentences", folder / "text", "--json", "--out", out)

@@ -46,3 +46,10 @@ def test_others_may_read_the_file_as_any_other(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="absent"):
         write_atomically(tmp_path / "absent" / "plan.json", "{}")
+
+
+def test_a_folder_in_the_place_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError) as refused:
+        write_atomically(tmp_path, "{}")
+    assert refused.value.filename == str(tmp_path)
+    assert not list(tmp_path.parent.glob(f".{tmp_path.name}.*"))
