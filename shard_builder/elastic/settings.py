@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, get_args
@@ -49,7 +50,7 @@ class TrainingSettings:
             "plain_epochs", "elastic_epochs", "plain_learning_rate", "elastic_learning_rate",
             "temperature",
         ):  # fmt: skip
-            self._require(name, "above 0", holds=getattr(self, name) > 0)
+            self._require(name, "above 0 and finite", holds=0 < getattr(self, name) < math.inf)
         for name in ("dropout", "distillation_share", "warmup_share"):
             self._require(name, "at least 0 and below 1", holds=0 <= getattr(self, name) < 1)
         self._require("weight_decay", "at least 0", holds=self.weight_decay >= 0)

@@ -82,7 +82,11 @@ def test_without_torch_the_error_says_what_to_install(
         ("label\tsentence\n0\tw1\tw2\n", (), "line 2: a row must have 2 tab-separated values"),
         ("label\tsentence\n0\tw1\n", ("--text-column", "text"), "text column must be one of"),
         ("label\tsentence\n0\tw1\n", ("--label-column", "class"), "label column must be one of"),
-        ("label\tsentence\n0\tw1\n", ("--plain-epochs", 0), "plain_epochs must be above 0, got 0"),
+        (
+            "label\tsentence\n0\tw1\n",
+            ("--plain-epochs", 0),
+            "plain_epochs must be above 0 and finite, got 0",
+        ),
     ],
 )
 def test_a_task_that_cannot_be_is_refused(
