@@ -44,9 +44,7 @@ def elastic_train(
     """Train a checkpoint folder, or the installed example, and print accuracies."""
     folder = checkpoint_folder(checkpoint)
     labels = tuple(files.labels) or read_checkpoint(folder).architecture.labels
-    if len(labels) < FEWEST_LABELS:
-        message = f"a checkpoint without classes needs --labels, two or more, got {len(labels)}"
-        raise TrainingError(message)
+    _check(labels)
     train = read_task(files.train, labels, files.columns)
     test = None if files.test is None else read_task(files.test, labels, files.columns)
     if find_spec("torch") is None:
@@ -59,22 +57,26 @@ def elastic_train(
     with progress("batches") as report:
         found = run(folder, task, out, settings=settings, progress=report)
     console = Console()
-    console.print(accuracy_table(f"{settings.held_out_rows} held-out rows", found.held_out))
+    show_accuracy(console, f"{settings.held_out_rows} held-out rows", found.held_out)
     if found.test is not None and files.test is not None:
-        console.print(accuracy_table(files.test.name, found.test))
+        show_accuracy(console, files.test.name, found.test)
     console.print(f"written to {out}")
 
 
-def accuracy_table(title: str, accuracy: AccuracyTable) -> Table:
+def _check(labels: tuple[str, ...]) -> None:
+    if len(labels) < FEWEST_LABELS:
+        message = f"a checkpoint without classes needs --labels, two or more, got {len(labels)}"
+        raise TrainingError(message)
+    if len(set(labels)) < len(labels) or "" in labels:
+        message = f"--labels must be different names, none of them empty, got {list(labels)}"
+        raise TrainingError(message)
+
+
+def show_accuracy(console: Console, rows: str, accuracy: AccuracyTable) -> None:
     """A row for each depth, a column for each width; eleven widths fit 80 characters."""
+    console.print(f"accuracy, {rows}: by depth (down) and width", soft_wrap=True)
     widths = list(next(iter(accuracy.values())))
-    table = Table(
-        "",
-        *map(str, widths),
-        title=f"accuracy, {title}: by depth (down) and width",
-        box=SIMPLE,
-        padding=0,
-    )
+    table = Table("", *map(str, widths), box=SIMPLE, padding=0)
     for depth, row in accuracy.items():
         table.add_row(str(depth), *(f"{row[width]:.3f}" for width in widths))
-    return table
+    console.print(table)

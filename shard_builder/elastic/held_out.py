@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from shard_builder.task_file import Text
 
+FEWEST_CLASSES = 2
 LONGER_FROM = 0.75
 """Held-out rows are drawn from those whose length is at least this quantile."""
 
@@ -24,18 +25,29 @@ def split_held_out(task: Task, count: int, *, seed: int) -> tuple[Task, Task]:
     Held-out rows are drawn from the longer ones, as tasks made of phrases and whole sentences are
     tested on sentences. A row whose words are a run of words of a held-out row, or the reverse,
     is left out of training: phrases of a held-out sentence would tell its label.
-    TrainingError if there are too few rows.
+    TrainingError if there are too few rows, or rows of one class alone are left to train on.
     """
     words = [_words(text) for text in task.texts]
     sizes = np.array([len(row.split()) for row in words])
     longer = np.flatnonzero(sizes >= np.quantile(sizes, LONGER_FROM))
     most = len(longer) // 2
+    if most == 0:
+        message = f"a task must have rows enough to hold longer ones out, got {len(words)}"
+        raise TrainingError(message)
     if not 1 <= count <= most:
         message = f"held_out_rows must be 1..{most} for a task of {len(words)} rows, got {count}"
         raise TrainingError(message)
     drawn = np.random.default_rng(seed).choice(longer, count, replace=False)
     held = sorted(int(row) for row in drawn)
-    return _rows(task, _unrelated(words, held)), _rows(task, held)
+    trained = _rows(task, _unrelated(words, held))
+    if len(set(trained.labels)) < FEWEST_CLASSES:
+        message = (
+            "rows to train on, those within and around a held-out one left out, must be of "
+            f"{FEWEST_CLASSES} classes at least, got {len(trained.texts)} rows of the classes "
+            f"{sorted(set(trained.labels))}"
+        )
+        raise TrainingError(message)
+    return trained, _rows(task, held)
 
 
 def _words(text: Text) -> str:

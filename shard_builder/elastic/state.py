@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+
+from shard_builder.errors import TrainingError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,8 +48,15 @@ class TrainingState:
 
     @classmethod
     def load(cls, path: Path, run: str) -> TrainingState | None:
-        """The state of this very run; None where there is none, or that of another run."""
+        """The state of this very run; None where there is none, or that of another run.
+
+        TrainingError for a file that holds something else.
+        """
         if not path.is_file():
             return None
-        fields = torch.load(path, weights_only=True)
-        return cls(**fields) if fields["run"] == run else None
+        try:
+            state = cls(**torch.load(path, weights_only=True))
+        except (EOFError, RuntimeError, TypeError, UnpicklingError) as error:
+            message = f"{path} must hold a state of training, and it does not: remove it"
+            raise TrainingError(message) from error
+        return state if state.run == run else None

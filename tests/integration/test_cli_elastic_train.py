@@ -112,6 +112,14 @@ def test_a_base_without_classes_needs_their_names(tmp_path: Path, base: Path, ta
     assert "needs --labels, two or more, got 0" in refused.stderr
 
 
+@pytest.mark.parametrize("second", ["bad", ""])
+def test_classes_have_different_names(tmp_path: Path, base: Path, task: Path, second: str) -> None:
+    labels = ("--labels", "bad", "--labels", second)
+    refused = train(base, task, "--out", tmp_path / "out", *labels)
+    assert refused.returncode == 2
+    assert f"must be different names, none of them empty, got ['bad', '{second}']" in refused.stderr
+
+
 def test_a_classifier_with_nan_is_refused(tmp_path: Path, task: Path) -> None:
     folder = write_checkpoint(tmp_path / "base")
     tensors = random_tensors("bert", "classifier", TINY)

@@ -20,9 +20,12 @@ def within(part: str, whole: str) -> bool:
 
 
 WORDS = st.lists(st.sampled_from(["a", "b", "ab", "c"]), min_size=1, max_size=5).map(" ".join)
+APART = ["u", "v", "w", "x"]
+"""Rows that lie within no others: whatever one row is held out, two classes are left."""
+TEXTS = st.lists(WORDS, min_size=8, max_size=30).map(lambda texts: texts + APART)
 
 
-@given(st.lists(WORDS, min_size=8, max_size=30), st.integers(0, 5))
+@given(TEXTS, st.integers(0, 5))
 def test_no_row_of_one_kind_lies_within_one_of_the_other(texts: list[str], seed: int) -> None:
     trained, held_out = split_held_out(task_of(*texts), 1, seed=seed)
     (held,) = held_out.texts
@@ -33,7 +36,7 @@ def test_no_row_of_one_kind_lies_within_one_of_the_other(texts: list[str], seed:
         assert not within(held, text)
 
 
-@given(st.lists(WORDS, min_size=8, max_size=30), st.integers(0, 5))
+@given(TEXTS, st.integers(0, 5))
 def test_all_unrelated_rows_are_trained_on(texts: list[str], seed: int) -> None:
     trained, held_out = split_held_out(task_of(*texts), 1, seed=seed)
     held = str(held_out.texts[0])
@@ -71,3 +74,21 @@ def test_too_many_held_out_rows_are_refused(count: int) -> None:
     rule = rf"held_out_rows must be 1\.\.3 for a task of 6 rows, got {count}"
     with pytest.raises(TrainingError, match=rule):
         split_held_out(task, count, seed=0)
+
+
+def test_a_task_without_longer_rows_to_spare_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"a task must have rows enough to hold .*, got 3"):
+        split_held_out(task_of("a", "a b", "a b c"), 1, seed=0)
+
+
+def test_rows_of_one_class_alone_are_refused() -> None:
+    texts = tuple(f"w{index}" for index in range(40))
+    with pytest.raises(
+        TrainingError, match=r"2 classes at least, got 38 rows of the classes \[1\]"
+    ):
+        split_held_out(Task(texts=texts, labels=(1,) * 40), 2, seed=0)
+
+
+def test_rows_that_are_all_alike_leave_none_to_train_on() -> None:
+    with pytest.raises(TrainingError, match=r"got 0 rows of the classes \[\]"):
+        split_held_out(task_of(*["a b"] * 40), 2, seed=0)

@@ -10,7 +10,7 @@ import pytest
 from checkpoints import Shape, random_tensors, save_tensors, write_checkpoint
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.elastic.settings import TrainingSettings
-from shard_builder.errors import BuilderError, CheckpointError, StoreExistsError
+from shard_builder.errors import BuilderError, CheckpointError, StoreExistsError, TrainingError
 from shard_builder.task_file import Task
 from shard_builder.tensor_file import read_tensors
 
@@ -206,3 +206,13 @@ def test_a_checkpoint_without_tokenizer_is_refused(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "base", shape=SHAPE, tokenizer=False)
     with pytest.raises(BuilderError, match=r"must hold tokenizer\.json"):
         run.elastic_train(folder, TASK, tmp_path / "out", settings=SETTINGS)
+
+
+@pytest.mark.parametrize("content", [b"", b"no state", bytes(range(256))])
+def test_a_file_in_the_place_of_the_state_is_refused_and_kept(
+    tmp_path: Path, base: Path, content: bytes
+) -> None:
+    (tmp_path / "out.training").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"out\.training must hold a state of training"):
+        run.elastic_train(base, TASK, tmp_path / "out", settings=short())
+    assert (tmp_path / "out.training").read_bytes() == content
