@@ -117,7 +117,8 @@ def second_moments(
     """Run the model on the tokens at full precision, padding left out.
 
     `submodels` of None are the default ones. `progress` counts batches of all submodels.
-    CalibrationError if there is no token, or a submodel is not one of the model's.
+    CalibrationError if there is no token, a submodel is not one of the model's, or what a matrix is
+    multiplied with is beyond float32.
     """
     sizes = submodels or default_submodels(len(model.layers), model.geometry.heads)
     _check(model, tokens, sizes)
@@ -127,9 +128,11 @@ def second_moments(
     for size in sizes:
         run = _Run(model, size)
         for batch in batches:
-            run.add(batch)
+            with np.errstate(over="ignore", invalid="ignore"):  # the check below names the layer
+                run.add(batch)
             progress(run.batches + len(measured) * len(batches), total)
         measured.append(run.moments())
+        _require_finite(model, measured[-1])
     return Moments(submodels=tuple(measured))
 
 
@@ -159,6 +162,16 @@ def _check(model: Checkpoint, tokens: Tokens, sizes: Sequence[Size]) -> None:
     for depth, width in sizes:
         if not (1 <= depth <= layers and 1 <= width <= slices):
             message = f"a submodel must be within {layers} x {slices}, got {depth} x {width}"
+            raise CalibrationError(message)
+
+
+def _require_finite(model: Checkpoint, layers: Sequence[LayerMoments]) -> None:
+    for index, layer in enumerate(layers):
+        if not all(np.isfinite(moments).all() for moments in layer):
+            message = (
+                f"{model.model}: what the matrices of layer {index} are multiplied with must have "
+                "finite squares in float32, got NaN or infinity"
+            )
             raise CalibrationError(message)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -221,3 +222,12 @@ def test_a_shard_that_no_submodel_holds_has_no_moments(
     moments: Moments = second_moments(checkpoint, tokens, [Size(1, 2)])
     with pytest.raises(CalibrationError, match="got layer 1, slice 0"):
         moments.of(1, 0, "query")
+
+
+def test_activations_beyond_float32_are_refused_by_their_layer(
+    checkpoint: Checkpoint, tokens: Tokens
+) -> None:
+    first, second = checkpoint.layers
+    huge = replace(checkpoint, layers=(first, second._replace(ffn_in=second.ffn_in * 1e25)))
+    with pytest.raises(CalibrationError, match=r"layer 1 .* must have finite squares"):
+        second_moments(huge, tokens)
