@@ -67,15 +67,10 @@ class Multipliers:
     def towards(self, other: Multipliers, share: float) -> Multipliers:
         """The mix of (1 - share) of these prices and `share` of others of the same pair."""
         keep = 1.0 - share
-        buffer, memory = self.buffer, self.memory
-        if buffer is not None and other.buffer is not None:
-            buffer = keep * buffer + share * other.buffer
-        if memory is not None and other.memory is not None:
-            memory = keep * memory + share * other.memory
         return Multipliers(
             path=keep * self.path + share * other.path,
-            buffer=buffer,
-            memory=memory,
+            buffer=_mix(self.buffer, other.buffer, share),
+            memory=_mix(self.memory, other.memory, share),
             preload=keep * self.preload + share * other.preload,
             decode=keep * self.decode + share * other.decode,
         )
@@ -144,6 +139,16 @@ def for_depth(problem: Problem, multipliers: Multipliers, depth: int) -> Multipl
     if memory is not None:
         memory = np.append(np.zeros(added), memory[cut:])
     return replace(multipliers, path=path, buffer=buffer, memory=memory)
+
+
+def _mix(
+    one: NDArray[np.float64] | None, other: NDArray[np.float64] | None, share: float
+) -> NDArray[np.float64] | None:
+    """(1 - share) of one and `share` of the other, None being zeros; None of two of these."""
+    if one is None or other is None:
+        known, part = (one, 1.0 - share) if other is None else (other, share)
+        return None if known is None else part * known
+    return (1.0 - share) * one + share * other
 
 
 def _sums_from(values: NDArray[np.float64]) -> NDArray[np.float64]:

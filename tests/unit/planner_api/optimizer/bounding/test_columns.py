@@ -8,6 +8,7 @@ from builders import e1_json, e2_json
 from instances import problem_of
 from planner_api.optimizer.bounding.columns import refine
 from planner_api.optimizer.bounding.relaxation import pair_model
+from planner_api.optimizer.bounding.screening import reading_only
 from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.optimizer.problem import Pair
 
@@ -43,6 +44,18 @@ def test_linear_bound_of_the_reference_cases(
 
 def test_linear_bound_without_read_ahead() -> None:
     assert _linear_bound(e1_json(read_ahead_layers=0), (2, 1)) == pytest.approx(97.46, abs=5e-3)
+
+
+@pytest.mark.parametrize("read_ahead", [None, 0, 1])
+def test_memory_is_priced_whatever_the_prices_started_from(read_ahead: int | None) -> None:
+    problem = problem_of(e1_json(memory_bytes=130, read_ahead_layers=read_ahead))
+    tables = tables_of(problem)
+    model = pair_model(problem, tables, Pair(2, 1))
+    bounds = [
+        refine(model, start, enough=float("-inf"), tolerance=1e-12).bound
+        for start in (model.free(), reading_only(problem, tables, 2, 0.05))
+    ]
+    assert bounds[1] == pytest.approx(bounds[0], rel=1e-9)
 
 
 def test_a_pair_without_plans_is_ruled_out() -> None:
