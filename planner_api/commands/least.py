@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
 NAMES: Mapping[Quantity, str] = {
     "latency": "latency",
-    "bytes": "bytes read",
+    "bytes": "number of bytes read",
     "preload": "preload buffer",
+}
+AFTER_AMOUNT: Mapping[Quantity, str] = {
+    "latency": "of latency",
+    "bytes": "read",
+    "preload": "of preload buffer",
 }
 
 
@@ -55,7 +60,8 @@ def _show(console: Console, answer: LeastAnswer) -> None:
         console.print(f"{wanted} takes at least {bound}; no plan was found")
         return
     proof = "proven least" if answer.proven else f"no plan needs less than {bound}"
-    console.print(f"[bold]{_amount(answer.quantity, answer.amount)}[/bold] {name} ({proof})")
+    amount = _amount(answer.quantity, answer.amount)
+    console.print(f"[bold]{amount}[/bold] {AFTER_AMOUNT[answer.quantity]} ({proof})")
     plan = answer.plan
     console.print(
         f"plan of {plan.depth} x {plan.width} with a score of {score(plan.predicted.objective)} "

@@ -104,7 +104,7 @@ def _made(documents: Documents, place: Path) -> Sequence[Check]:
 def _require_json(text: bytes, place: Path) -> None:
     try:
         json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{place}: must be JSON: {error}"
         raise ContractError(message) from error
 

@@ -76,8 +76,9 @@ def test_json_that_is_no_response_is_refused(tmp_path: Path, answered: Json) -> 
     assert "contract" in done.stdout
 
 
-def test_a_file_without_json_is_bad_input(tmp_path: Path) -> None:
-    done = verified(tmp_path, "verdict: fine")
+@pytest.mark.parametrize("text", ["verdict: fine", "[" * 100_000])
+def test_a_file_without_json_is_bad_input(tmp_path: Path, text: str) -> None:
+    done = verified(tmp_path, text)
     assert (done.returncode, done.stdout) == (ExitCode.BAD_INPUT, "")
     assert "response.json: must be JSON" in done.stderr
 
