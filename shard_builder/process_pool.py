@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from shard_builder.errors import BuilderError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
+    from multiprocessing.connection import Connection
 
 THREAD_COUNT_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 AHEAD_PER_WORKER = 2
@@ -35,8 +37,8 @@ def worker_pool(
     """A function that maps `work` over tasks in parallel, with results in the tasks' order.
 
     One worker works in this process. Otherwise `work` is pickled once for each process, so what
-    it builds up inside itself stays with the process. On an error or Ctrl-C the tasks not yet
-    begun are dropped. BuilderError if there is no worker.
+    it builds up inside itself stays with the process. On an error or Ctrl-C all processes end where
+    they are, and so they do if this one is killed. BuilderError if there is no worker.
     """
     if workers < 1:
         message = f"workers must be at least 1, got {workers}"
@@ -44,15 +46,17 @@ def worker_pool(
     if workers == 1:
         yield partial(map, work)
         return
-    with _one_blas_thread_each():
+    context = multiprocessing.get_context("spawn")
+    lifeline, held_here = context.Pipe(duplex=False)
+    with _one_blas_thread_each(), held_here:
         pool = ProcessPoolExecutor(
-            workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(work,),
+            workers, mp_context=context, initializer=_start_worker, initargs=(work, lifeline)
         )
         try:
             yield partial(_map_in_order, pool, ahead=workers * AHEAD_PER_WORKER)
+        except BaseException:
+            held_here.close()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -67,9 +71,16 @@ def _map_in_order(pool: ProcessPoolExecutor, tasks: Iterable[Any], *, ahead: int
         yield waiting.popleft().result()
 
 
-def _start_worker(work: Callable[[Any], Any]) -> None:
+def _start_worker(work: Callable[[Any], Any], lifeline: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _work_of_this_process.append(work)
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process once nobody holds the other end: it is closed, or its holder is dead."""
+    lifeline.poll(None)
+    os._exit(1)  # from a thread, in the midst of a task
 
 
 def _work_on(task: object) -> object:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pool_tasks import blas_threads, fail_at_2, square
+from pool_tasks import blas_threads, fail_at_2, square, touch, touch_in_two_processes
 from shard_builder.errors import BuilderError
 from shard_builder.process_pool import worker_pool
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -34,6 +40,38 @@ def test_an_error_of_a_task_is_raised_at_its_place(workers: int) -> None:
         assert [next(results), next(results)] == [0, 1]
         with pytest.raises(ValueError, match="two"):
             next(results)
+
+
+LONG_S = 1.5
+
+
+def wait_for(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.02)
+
+
+def test_an_interruption_ends_the_tasks_in_progress(tmp_path: Path) -> None:
+    def press_in_the_midst() -> None:
+        with worker_pool(touch, workers=2) as run:
+            next(run([(f"{tmp_path}/short", 0.0), (f"{tmp_path}/long", LONG_S)] * 2))
+            wait_for(tmp_path / "long.begun")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        press_in_the_midst()
+    assert not (tmp_path / "long.done").exists()
+
+
+def test_workers_end_with_the_process_they_work_for(tmp_path: Path) -> None:
+    arguments = (f"{tmp_path}/long", LONG_S)
+    parent = multiprocessing.get_context("spawn").Process(
+        target=touch_in_two_processes, args=arguments
+    )
+    parent.start()
+    wait_for(tmp_path / "long.begun")
+    parent.kill()
+    time.sleep(2 * LONG_S)
+    assert not (tmp_path / "long.done").exists()
 
 
 def test_there_must_be_a_worker() -> None:
