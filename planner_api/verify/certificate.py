@@ -112,10 +112,12 @@ def words(claim: Claim) -> Iterator[Finding]:
     A word below the certificate's objective claims no more than that the pair is no better.
     """
     for stated in claim.certificate.bounds:
-        bound, pair = _priced(stated), (stated.depth, stated.width)
-        is_word = bound.kind == "solver" and bound.upper_bound < claim.table.get(pair, -math.inf)
-        if is_word and not any(wrong_multipliers(claim.numbers, bound)):
-            yield from _refuted(claim, bound, max(bound.upper_bound, claim.certificate.objective))
+        table = claim.table.get((stated.depth, stated.width), -math.inf)
+        if stated.kind == "solver" and stated.upper_bound < table:
+            bound = _priced(stated)
+            if not any(wrong_multipliers(claim.numbers, bound)):
+                above = max(bound.upper_bound, claim.certificate.objective)
+                yield from _refuted(claim, bound, above)
 
 
 def _refuted(claim: Claim, bound: PairBound, above: float) -> Iterator[Finding]:
