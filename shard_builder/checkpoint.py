@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from plan_contracts import Architecture, Geometry
 from shard_builder.configuration import Configuration, Elasticity, read_configuration
@@ -203,4 +204,15 @@ def _architecture(
 
 def _tokenizer(*folders: Path) -> Path | None:
     paths = (folder / TOKENIZER_FILE for folder in folders)
-    return next((path for path in paths if path.is_file()), None)
+    found = next((path for path in paths if path.is_file()), None)
+    if found is not None:
+        _require_tokenizer(found)
+    return found
+
+
+def _require_tokenizer(file: Path) -> None:
+    try:
+        Tokenizer.from_file(str(file))
+    except Exception as error:  # the package raises no narrower one
+        message = f"{file} must be a tokenizer that the package tokenizers reads: {error}"
+        raise CheckpointError(message) from error

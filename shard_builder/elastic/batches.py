@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
+from shard_builder.errors import TrainingError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -33,13 +35,26 @@ class TokenRows:
         self.lengths = np.array([len(row) for row in ids])
 
     @classmethod
-    def of(cls, tokenizer: Path, texts: Sequence[Text], longest: int, pad_token: int) -> TokenRows:
-        """Tokenise texts, cut to `longest` tokens."""
+    def of(
+        cls,
+        tokenizer: Path,
+        texts: Sequence[Text],
+        longest: int,
+        *,
+        pad_token: int,
+        vocabulary: int,
+    ) -> TokenRows:
+        """Tokenise texts, cut to `longest` tokens.
+
+        TrainingError for a text of no tokens, or with one beyond a vocabulary of that many.
+        """
         reader = Tokenizer.from_file(str(tokenizer))
         reader.no_padding()
         # The package leaves the types of keyword arguments open.
         reader.enable_truncation(longest)  # pyright: ignore[reportUnknownMemberType]
-        return cls([row.ids for row in reader.encode_batch(list(texts))], pad_token)
+        ids = [row.ids for row in reader.encode_batch(list(texts))]
+        _require_tokens(texts, ids, vocabulary)
+        return cls(ids, pad_token)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """These rows, padded to the longest of them."""
@@ -78,3 +93,13 @@ class TokenRows:
     def batches_per_epoch(self, size: int) -> int:
         """How many batches hold all rows once."""
         return -(-len(self.lengths) // size)
+
+
+def _require_tokens(texts: Sequence[Text], ids: Sequence[Sequence[int]], vocabulary: int) -> None:
+    for text, row in zip(texts, ids, strict=True):
+        if not row:
+            message = f"a text must have at least 1 token, got none in {text!r}"
+            raise TrainingError(message)
+        if max(row) >= vocabulary:
+            message = f"tokens must be within 0..{vocabulary - 1}, got {max(row)} in {text!r}"
+            raise TrainingError(message)

@@ -120,7 +120,13 @@ def _rows(checkpoint: Checkpoint, settings: TrainingSettings, task: Task) -> Tok
     architecture = checkpoint.architecture
     room = architecture.maximum_positions - architecture.position_offset
     longest = min(settings.longest_tokens, room)
-    return TokenRows.of(_tokenizer(checkpoint), task.texts, longest, architecture.pad_token)
+    return TokenRows.of(
+        _tokenizer(checkpoint),
+        task.texts,
+        longest,
+        pad_token=architecture.pad_token,
+        vocabulary=len(checkpoint.resident["embeddings.word"]),
+    )
 
 
 def _digest(checkpoint: Checkpoint, task: ElasticTask, settings: TrainingSettings) -> str:

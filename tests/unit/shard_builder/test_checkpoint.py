@@ -210,6 +210,12 @@ def test_a_checkpoint_that_says_nothing_was_trained_as_a_whole(tmp_path: Path) -
     assert read_checkpoint(write_checkpoint(tmp_path)).elasticity is None
 
 
+def test_a_damaged_tokenizer_is_refused(tmp_path: Path) -> None:
+    (write_checkpoint(tmp_path) / "tokenizer.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json must be a tokenizer that"):
+        read_checkpoint(tmp_path)
+
+
 def test_a_tokenizer_is_optional(tmp_path: Path) -> None:
     assert read_checkpoint(write_checkpoint(tmp_path, tokenizer=False)).tokenizer is None
 

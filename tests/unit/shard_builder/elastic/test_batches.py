@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tokenizers.processors import TemplateProcessing
 
+from checkpoints import tiny_tokenizer
 from shard_builder.elastic.batches import TokenRows
+from shard_builder.errors import TrainingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PAD = 9
 
@@ -61,3 +68,24 @@ def test_a_stream_goes_on_where_it_is_told_to(start: int) -> None:
 
 def test_an_epoch_ends_with_what_is_left_over() -> None:
     assert rows_of(*[1] * 7).batches_per_epoch(3) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "vocabulary", "said"),
+    [
+        ("", 40, "at least 1 token, got none in ''"),
+        ("w1 w9", 9, r"tokens must be within 0\.\.8, got 13 in 'w1 w9'"),
+    ],
+)
+def test_texts_that_the_model_cannot_take_are_refused(
+    tmp_path: Path, text: str, vocabulary: int, said: str
+) -> None:
+    tokenizer = tiny_tokenizer("bert", 40)
+    tokenizer.post_processor = TemplateProcessing(  # pyright: ignore[reportAttributeAccessIssue] - untyped
+        single="$A", special_tokens=[]
+    )
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(TrainingError, match=said):
+        TokenRows.of(
+            tmp_path / "tokenizer.json", ["w1", text], 8, pad_token=0, vocabulary=vocabulary
+        )
