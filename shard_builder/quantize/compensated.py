@@ -12,7 +12,7 @@ from shard_builder.quantize import kmeans
 from shard_builder.quantize.outliers import beyond
 from shard_builder.quantize.quantised import QuantisedMatrix
 from shard_builder.quantize.rising import RisingValues
-from shard_builder.quantize.rounding import Inputs, Rounded, Target, best_rounding
+from shard_builder.quantize.rounding import RankedInputs, Rounded, Target, best_rounding
 from shard_builder.slicing import slice_rows
 
 if TYPE_CHECKING:
@@ -61,17 +61,17 @@ class CompensatedQuantiser:
             yield {bits: tuple(matrix[bits] for matrix in matrices) for bits in bitwidths}
 
 
-def _inputs_by_matrix(moments: ShardMoments) -> tuple[Inputs, ...]:
+def _inputs_by_matrix(moments: ShardMoments) -> tuple[RankedInputs, ...]:
     """In the order of Matrices; query, key and value have the same inputs."""
-    attention = Inputs.of(moments.query)
+    attention = RankedInputs.of(moments.query)
     others = (moments.attention_output, moments.ffn_in, moments.ffn_out)
-    return (attention,) * 3 + tuple(Inputs.of(matrix) for matrix in others)
+    return (attention,) * 3 + tuple(RankedInputs.of(matrix) for matrix in others)
 
 
 def quantise_matrix(
     block: FloatArray,
     is_outlier: NDArray[np.bool_],
-    inputs: Inputs,
+    inputs: RankedInputs,
     bitwidths: Sequence[int],
     *,
     is_transposed: bool,

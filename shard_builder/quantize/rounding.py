@@ -48,7 +48,7 @@ class Rounded(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs:
+class RankedInputs:
     """Damped second moments with the inputs by falling power, and what compensation takes of them.
 
     `order[i]` is the input at place i. `factor` is the upper U with U^T U = the moments' inverse.
@@ -76,7 +76,7 @@ class Target:
 
     weights: Values
     is_outlier: Mask
-    inputs: Inputs
+    inputs: RankedInputs
 
     def rounded_weights(self, rounded: Rounded) -> Values:
         """What the rounding makes of the weights."""

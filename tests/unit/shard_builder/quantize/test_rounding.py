@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shard_builder.quantize.rounding import (
     DAMPING,
-    Inputs,
+    RankedInputs,
     Rounded,
     Target,
     best_rounding,
@@ -39,7 +39,7 @@ def random_target(seed: int = 0, inputs: int = 9, outputs: int = 5) -> Target:
     return Target(
         weights=generator.normal(size=(inputs, outputs)),
         is_outlier=generator.random((inputs, outputs)) < 0.1,
-        inputs=Inputs.of(random_moments(seed, inputs)),
+        inputs=RankedInputs.of(random_moments(seed, inputs)),
     )
 
 
@@ -50,7 +50,7 @@ def nearest(target: Target, table: NDArray[np.float64]) -> Rounded:
 
 def test_inputs_come_by_falling_power_and_damped() -> None:
     moments = random_moments(1, 6)
-    inputs = Inputs.of(moments)
+    inputs = RankedInputs.of(moments)
     power = np.diag(moments)
     assert power[inputs.order].tolist() == sorted(power, reverse=True)
     damped = moments + DAMPING * power.mean() * np.eye(6)
@@ -58,7 +58,7 @@ def test_inputs_come_by_falling_power_and_damped() -> None:
 
 
 def test_the_factor_is_that_of_the_inverse() -> None:
-    inputs = Inputs.of(random_moments(2, 6))
+    inputs = RankedInputs.of(random_moments(2, 6))
     np.testing.assert_allclose(
         inputs.factor.T @ inputs.factor @ inputs.moments, np.eye(6), atol=1e-9
     )
@@ -66,7 +66,7 @@ def test_the_factor_is_that_of_the_inverse() -> None:
 
 
 def test_inputs_that_are_never_there_count_alike() -> None:
-    inputs = Inputs.of(np.zeros((4, 4)))
+    inputs = RankedInputs.of(np.zeros((4, 4)))
     assert np.array_equal(inputs.moments, np.eye(4))
 
 
