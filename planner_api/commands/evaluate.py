@@ -9,7 +9,7 @@ from rich.console import Console
 
 from plan_contracts import Plan
 from planner_api.commands.build import progress
-from planner_api.commands.tables import facts_table, score
+from planner_api.commands.tables import facts_table, score, with_unit
 from planner_api.errors import InvalidRequestError
 from shard_builder.commands import read_sentences
 from shard_builder.plan_evaluation import evaluate_plan
@@ -92,8 +92,9 @@ def _facts(found: PlanEvaluation) -> Iterator[tuple[str, str]]:
         yield "accuracy", _share(found.accuracy.plan)
         yield "of the full model", _share(found.accuracy.full)
         yield "both answer alike", _share(found.accuracy.agreement)
-    yield "measured score", f"{score(found.score)} +- {score(found.standard_error)} {found.unit}"
-    yield "predicted score", f"{score(found.predicted_score)} {found.unit}"
+    measured = f"{score(found.score)} +- {score(found.standard_error)}"
+    yield "measured score", with_unit(measured, found.unit)
+    yield "predicted score", with_unit(score(found.predicted_score), found.unit)
 
 
 def _share(found: Proportion) -> str:

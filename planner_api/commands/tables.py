@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from plan_contracts import Baseline, Plan, PlanResponse, SimulationSummary
 
 KIBIBYTE = 1024
+PLAIN_UNIT = "1"
+"""The unit of scores that have none, such as cosines."""
 
 
 def milliseconds(us: int | None) -> str:
@@ -37,6 +39,11 @@ def in_bytes(size_bytes: int) -> str:
 def score(value: float | None) -> str:
     """A score in the unit of its table."""
     return "-" if value is None else f"{value:,.6g}"
+
+
+def with_unit(number: str, unit: str) -> str:
+    """A number and its unit, if it has one."""
+    return number if unit == PLAIN_UNIT else f"{number} {unit}"
 
 
 def show_response(console: Console, response: PlanResponse) -> None:

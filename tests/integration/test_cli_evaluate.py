@@ -55,6 +55,17 @@ def test_sentences_need_no_labels(folder: Path) -> None:
     assert (found["texts"], found["accuracy"]) == (2, None)
 
 
+def test_a_score_without_a_unit_is_a_number_alone(tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path / "encoder", head="encoder"))
+    options = StoreOptions(bitwidths=(2, 32))
+    manifest = build_store(checkpoint, tmp_path / "store", options=options)
+    (tmp_path / "plan.json").write_text(make_plan(manifest, [[Chosen(0, 2)]]).to_json())
+    (tmp_path / "task.tsv").write_text("sentence\nw1 w2\nw3\n")
+    done = evaluated(tmp_path, "--dataset", tmp_path / "task.tsv")
+    scores = [line.split() for line in done.stdout.splitlines() if "score" in line]
+    assert [len(words) for words in scores] == [5, 3]
+
+
 @pytest.mark.parametrize(
     ("task", "options", "said"),
     [
