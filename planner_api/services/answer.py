@@ -16,6 +16,7 @@ from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.optimizer.policies import BASELINES, run_policy
 from planner_api.optimizer.problem import build_problem
 from planner_api.optimizer.programs.exact import solve_exact
+from planner_api.optimizer.questions.infeasibility import quickest
 from planner_api.optimizer.search import Progress, solve
 from planner_api.optimizer.solution import Solution
 from planner_api.optimizer.warm_up import load_solvers
@@ -133,7 +134,8 @@ def policy_upper_bound(problem: Problem) -> float:
 def solve_optimal(problem: Problem, watch: Watch = UNWATCHED) -> Solution:
     """The certified search within the time limit; any plan at all where it found none.
 
-    The limit is the search's: that the solvers are loaded first, once a process, is not in it.
+    The limit is the search's: that the solvers are loaded first, once a process, is not in it,
+    nor is what shows that a request has a plan when the clock ended the search before one.
     """
     load_solvers()
     options = problem.inputs.options
@@ -148,11 +150,11 @@ def solve_optimal(problem: Problem, watch: Watch = UNWATCHED) -> Solution:
     if found.candidate is not None or found.upper_bound == -math.inf or watch.cancelled():
         return found
     any_plan = solve_exact(problem, max_relative_gap=1.0, wall_limit_s=limit_s, seed=options.seed)
-    return replace(
-        found,
-        candidate=any_plan.candidate,
-        truncated=found.truncated or any_plan.truncated,
-    )
+    candidate = any_plan.candidate
+    if candidate is None and any_plan.upper_bound > -math.inf:
+        least = quickest(problem)
+        candidate = least if least is not None and least.evaluation.feasible else None
+    return replace(found, candidate=candidate, truncated=found.truncated or any_plan.truncated)
 
 
 def _infeasible(problem: Problem, reason: Infeasibility) -> PlanResponse:

@@ -18,6 +18,7 @@ from planner_api.optimizer.choice import evaluate
 from planner_api.optimizer.problem import LARGEST_SUM
 from planner_api.optimizer.programs.cp_sat import Effort, run
 from planner_api.optimizer.programs.formulation import alike_slices, formulate
+from planner_api.optimizer.solution import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ortools.sat.python.cp_model import LinearExprT
 
     from plan_contracts.response import Limit
-    from planner_api.optimizer.choice import Evaluation
+    from planner_api.optimizer.choice import Choice, Evaluation
     from planner_api.optimizer.problem import Pair, Problem
     from planner_api.optimizer.programs.formulation import Formulation
 
@@ -72,17 +73,28 @@ def explain(problem: Problem, effort: Effort = EFFORT) -> Infeasibility:
 
 def least_need(problem: Problem, quantity: Quantity, effort: Effort = EFFORT) -> Need:
     """The least of a quantity with which a plan exists, its own limit left out."""
+    choice, proven = _cheapest(problem, quantity, effort)
+    if choice is None:
+        return Need(amount=None, proven=proven)
+    return Need(amount=_amount(evaluate(problem, choice), quantity), proven=proven)
+
+
+def quickest(problem: Problem, effort: Effort = EFFORT) -> Candidate | None:
+    """The plan of least latency, the target left out; None if none keeps the other limits."""
+    choice, _ = _cheapest(problem, "latency", effort)
+    return choice and Candidate(choice=choice, evaluation=evaluate(problem, choice))
+
+
+def _cheapest(problem: Problem, quantity: Quantity, effort: Effort) -> tuple[Choice | None, bool]:
+    """The plan that needs least of a quantity, its own limit left out, and whether it is proven."""
     freed = without_dominated(_without_limit(problem, quantity))
     if freed.latency_us < 0:
-        return Need(amount=None, proven=True)
+        return None, True
     formulation = formulate(freed, freed.pairs, alike_slices(freed))
     formulation.model.minimize(_objective(formulation, quantity))
     outcome = run(formulation.model, effort)
     proven = outcome.status in {"optimal", "infeasible"}
-    if outcome.value is None:
-        return Need(amount=None, proven=proven)
-    evaluation = evaluate(freed, formulation.choice(outcome.value))
-    return Need(amount=_amount(evaluation, quantity), proven=proven)
+    return (None if outcome.value is None else formulation.choice(outcome.value)), proven
 
 
 def _without_limit(problem: Problem, quantity: Quantity) -> Problem:

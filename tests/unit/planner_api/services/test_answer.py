@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from builders import device, e1_json, e2_json, importance, model, request
+from instances import midsize, problem_of
 from planner_api.optimizer.problem import PlanInputs
+from planner_api.optimizer.questions.infeasibility import explain
 from planner_api.services.answer import agrees, answer
 
 if TYPE_CHECKING:
@@ -86,6 +88,17 @@ def test_infeasible_says_what_would_do() -> None:
     assert (response.status, response.plan, response.simulation) == ("infeasible", None, None)
     assert response.infeasibility is not None
     assert response.infeasibility.least_latency_us == 80
+
+
+def test_a_clock_that_ends_the_search_makes_nothing_infeasible() -> None:
+    document = midsize(6, layers=12, slices=12)
+    document["target"]["preload_bytes"] = 300
+    least = explain(problem_of(document)).least_latency_us
+    document["target"]["latency_us"] = least
+    document["options"]["time_limit_ms"] = 1
+    response = answer(problem_of(document).inputs).response
+    assert response.plan is not None
+    assert response.plan.predicted.latency_us == least
 
 
 def test_skipped_widths_are_named() -> None:
