@@ -40,6 +40,8 @@ class _Table:
     file: Path
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+    """Where each row stands in the file, from 1 on."""
 
     def values(self, column: str) -> list[str]:
         place = self.header.index(column)
@@ -71,23 +73,22 @@ def _read_table(file: Path) -> _Table:
     except UnicodeDecodeError as error:
         message = f"{file} must be a text file in UTF-8: {error}"
         raise TaskError(message) from error
-    rows = [tuple(line.rstrip("\r").split("\t")) for line in lines]
-    header, rows = rows[0], rows[1:]
+    header, *rows = [tuple(line.rstrip("\r").split("\t")) for line in lines]
     if len(set(header)) < len(header):
         message = f"{file}: columns must have different names, got {list(header)}"
         raise TaskError(message)
-    for number, row in enumerate(rows, start=FIRST_ROW_LINE):
-        if row != ("",) and len(row) != len(header):
+    numbered = {line: row for line, row in enumerate(rows, FIRST_ROW_LINE) if row != ("",)}
+    for number, row in numbered.items():
+        if len(row) != len(header):
             message = (
                 f"{file}, line {number}: a row must have {len(header)} tab-separated values like "
                 f"the header {list(header)}, got {len(row)}"
             )
             raise TaskError(message)
-    rows = [row for row in rows if row != ("",)]
-    if not rows:
+    if not numbered:
         message = f"{file} must have a header line and at least 1 row, got none"
         raise TaskError(message)
-    return _Table(file=file, header=header, rows=tuple(rows))
+    return _Table(file=file, header=header, rows=tuple(numbered.values()), lines=tuple(numbered))
 
 
 def _text_columns(table: _Table, columns: Columns) -> tuple[str, ...]:
@@ -108,10 +109,10 @@ def _labels(table: _Table, column: str, classes: Sequence[str]) -> tuple[int, ..
     known = {str(index): index for index in range(len(classes))}
     known |= {name: index for index, name in enumerate(classes)}
     found = table.values(column)
-    for number, label in enumerate(found, start=1):
+    for number, label in zip(table.lines, found, strict=True):
         if label not in known:
             message = (
-                f"{table.file}, row {number}: a label must be one of 0..{len(classes) - 1} or "
+                f"{table.file}, line {number}: a label must be one of 0..{len(classes) - 1} or "
                 f"{list(classes)}, got {label!r}"
             )
             raise TaskError(message)

@@ -63,7 +63,11 @@ def test_a_mark_of_the_byte_order_is_no_part_of_a_name(tmp_path: Path) -> None:
         ("label\tsentence\n1\ta\tb\n", None, "line 2: a row must have 2 tab-separated values"),
         ("gold\tsentence\n1\ta\n", Columns(texts=("sentence",)), "the label column must be one of"),
         ("label\tsentence\n1\ta\n", Columns(texts=("text",)), "must be one of .*, got 'text'"),
-        ("label\tsentence\n1\ta\n2\tb\n", None, "row 2: a label must be one of 0..1 or .*got '2'"),
+        (
+            "label\tsentence\n1\ta\n\n2\tb\n",
+            None,
+            "line 4: a label must be one of 0..1 or .*got '2'",
+        ),
         ("a\tb\tc\tlabel\nx\ty\tz\t1\n", None, "1 or 2 columns of text, got .*name them"),
         ("label\ta\ta\n1\tx\ty\n", None, "columns must have different names, got"),
         ("label\n1\n", None, r"1 or 2 columns of text, got \[\]"),
