@@ -21,6 +21,7 @@ from plan_contracts import PlannedLayer, PlannedShard
 from shard_builder.evaluate import Evaluator
 from shard_builder.importance.agreement import rank_correlation
 from shard_builder.importance.distance import metric_of
+from shard_builder.importance.submodel import Size
 from shard_builder.inputs import many_at_a_time
 from shard_builder.process_pool import worker_pool
 from shard_builder.progress import Progress, silent
@@ -65,22 +66,6 @@ class Measured(NamedTuple):
 
     to_full: Distances
     to_own: Distances | None
-
-
-class Size(NamedTuple):
-    """Depth and width of a submodel."""
-
-    depth: int
-    width: int
-
-    @property
-    def shards(self) -> int:
-        """How many shards it has."""
-        return self.depth * self.width
-
-    def __str__(self) -> str:
-        """As in `4 x 6`."""
-        return f"{self.depth} x {self.width}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from shard_builder.checkpoint import Checkpoint
     from shard_builder.task_file import Text
 
-REVIEWS = Path(__file__).parent / "data" / "reviews.txt"
-"""Short film reviews written for this project."""
+EXAMPLE_TEXT = Path(__file__).parent / "data" / "calibration.txt"
+"""Short film reviews written for this project; `reviews.txt` beside it has others to measure on."""
 TASK_SUFFIX = ".tsv"
 MOST_TEXTS = 512
 """More bring little: with 64 most of the gain is there."""
@@ -57,11 +57,15 @@ def calibrate(
     for warning in text_warnings(tokenizer, [joined(text) for text in texts], file.name):
         warn(warning)
     tokens = _tokens(checkpoint, tokenizer, texts)
-    digest = sha256_of("\n".join(map(joined, texts)).encode())
     return Calibration(
         moments=second_moments(checkpoint, tokens, progress=progress),
-        source=f"{len(texts)} texts of {file.name}, {digest}",
+        source=f"{len(texts)} texts of {file.name}, {_digest(texts)}",
     )
+
+
+def was_calibrated_on(source: str | None, texts: tuple[Text, ...]) -> bool:
+    """Whether these are the texts that a store names as the source of its calibration."""
+    return source is not None and source.endswith(_digest(drawn(texts)))
 
 
 def read_texts(file: Path) -> tuple[Text, ...]:
@@ -78,6 +82,10 @@ def read_texts(file: Path) -> tuple[Text, ...]:
         message = f"{file} must have at least 1 line of text, got none"
         raise CalibrationError(message)
     return texts
+
+
+def _digest(texts: Sequence[Text]) -> str:
+    return sha256_of("\n".join(map(joined, texts)).encode())
 
 
 def drawn(texts: tuple[Text, ...]) -> tuple[Text, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shard_builder.calibration import read_texts
+from shard_builder.calibration import read_texts, was_calibrated_on
 from shard_builder.errors import ProfileError
 from shard_builder.importance import ProfileRequest, profile_importance
 from shard_builder.importance.tokens import tokenizer_of
@@ -18,11 +18,15 @@ from shard_runtime.files import write_atomically
 from shard_runtime.store import ShardStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shard_builder.importance import Profile
     from shard_builder.task_file import Text
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
 """Short English sentences written for this project."""
+REVIEWS = Path(__file__).parent / "data" / "reviews.txt"
+"""Short film reviews written for this project; none of them is in the text to calibrate on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +69,25 @@ def profile(  # noqa: PLR0913 - what to profile, and whom to tell
         task=options.task,
         date=dt.datetime.now(dt.UTC).date(),
     )
-    tokenizer = tokenizer_of(ShardStore.open(store))
-    for doubt in text_warnings(tokenizer, list(map(joined, request.sentences)), request.text):
+    for doubt in _doubts(ShardStore.open(store), request):
         warn(doubt)
     log_path = out.with_name(f"{out.name}.measurements.jsonl")
     profiled = profile_importance(request, workers=workers, log_path=log_path, progress=progress)
     write_atomically(out, profiled.table.to_json())
     log_path.unlink()
     return profiled
+
+
+def _doubts(store: ShardStore, request: ProfileRequest) -> Iterator[str]:
+    """What is wrong with the text of a request, if anything."""
+    sentences = list(map(joined, request.sentences))
+    yield from text_warnings(tokenizer_of(store), sentences, request.text)
+    index = store.manifest.store
+    if index and was_calibrated_on(index.calibration, request.sentences):
+        yield (
+            f"{request.text} should not be the text that the store was calibrated on, as its "
+            "weights were rounded to suit it, got the same"
+        )
 
 
 def read_sentences(text: Path, count: int | None) -> tuple[Text, ...]:

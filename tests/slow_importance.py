@@ -2,7 +2,8 @@
 
 Nothing is kept between runs, nothing is batched, padded or cut short: the measure of
 shard_builder/importance, slowly. Gains: QUANTISATION recipe, upgrade and drop as shares of their
-totals, times the share of the lowest bitwidth's weighted error that a bitwidth removes.
+totals, mixed with upgrades in a small submodel, times the share of the lowest bitwidth's weighted
+error that a bitwidth removes.
 """
 
 from __future__ import annotations
@@ -40,31 +41,39 @@ class SlowImportance:
 
     def score(self, choice: Choice) -> float:
         """Minus the mean KL divergence; `choice`: slice -> bits, layer by layer."""
-        exact = self.everywhere(self._bitwidths[-1])
+        return -self._distance(self.everywhere(self._bitwidths[-1]), choice)
+
+    def _distance(self, exact: Choice, choice: Choice) -> float:
         distances = [
             _divergence(self._logits(exact, sentence), self._logits(choice, sentence))
             for sentence in self._sentences
         ]
-        return -sum(distances) / len(distances)
+        return sum(distances) / len(distances)
 
     def everywhere(self, bits: int) -> list[dict[int, int]]:
         """The whole model at one bitwidth."""
-        return [dict.fromkeys(range(self._slices), bits) for _ in range(self._layers)]
+        return _submodel(self._layers, self._slices, bits)
 
-    def gains(self, upgrade: int) -> dict[int, FloatTable]:
-        """Gains by bitwidth under `prefix`, layers x slices; `upgrade`: bits of a raised shard."""
+    def gains(self, upgrade: int, small: tuple[int, int] | None = None) -> dict[int, FloatTable]:
+        """Gains by bitwidth under `prefix`, layers x slices; `upgrade`: bits of a raised shard.
+
+        `small`: depth and width of the submodel whose own upgrades count too.
+        """
         lowest, highest = self._bitwidths[0], self._bitwidths[-1]
-        whole = -self.score(self.everywhere(lowest))
-        upgrades, drops = np.zeros((2, self._layers, self._slices))
-        for layer in range(self._layers):
-            for index in range(self._slices):
-                raised, dropped = self.everywhere(lowest), self.everywhere(highest)
-                raised[layer][index] = upgrade
-                dropped[layer][index] = lowest
-                upgrades[layer, index] = max(whole + self.score(raised), 0.0)
-                drops[layer, index] = -self.score(dropped)
+        drops = np.zeros((self._layers, self._slices))
+        for layer, index in np.ndindex(drops.shape):
+            dropped = self.everywhere(highest)
+            dropped[layer][index] = lowest
+            drops[layer, index] = -self.score(dropped)
+        upgrades = self._upgrades(self._layers, self._slices, upgrade)
         shares = upgrades / upgrades.sum() + 4 * drops / drops.sum()
-        worth = whole * shares / shares.sum()
+        if small:
+            own = self._upgrades(*small, upgrade)
+            together = shares[: small[0], : small[1]].sum()
+            for shard in np.ndindex(own.shape):
+                by_own = together * own[shard] / own.sum()
+                shares[shard] = (shares[shard] + by_own) / 2
+        worth = -self.score(self.everywhere(lowest)) * shares / shares.sum()
         errors = {bits: self.errors(bits) for bits in self._bitwidths}
         least = errors[lowest].copy()
         gains: dict[int, FloatTable] = {}
@@ -72,6 +81,18 @@ class SlowImportance:
             least = np.minimum(least, errors[bits])
             gains[bits] = worth * (1 - least / errors[lowest])
         return gains
+
+    def _upgrades(self, depth: int, width: int, upgrade: int) -> FloatTable:
+        """How much of a submodel's distance to itself at full precision each raised shard saves."""
+        lowest, highest = self._bitwidths[0], self._bitwidths[-1]
+        exact = _submodel(depth, width, highest)
+        whole = self._distance(exact, _submodel(depth, width, lowest))
+        saved = np.zeros((depth, width))
+        for layer, index in np.ndindex(saved.shape):
+            raised = _submodel(depth, width, lowest)
+            raised[layer][index] = upgrade
+            saved[layer, index] = max(whole - self._distance(exact, raised), 0.0)
+        return saved
 
     def errors(self, bits: int) -> FloatTable:
         """(w - q)^T H (w - q) summed over all rows of a shard, layers x slices."""
@@ -110,6 +131,11 @@ class SlowImportance:
         for place, (index, bits) in enumerate(chosen.items()):
             engine.decode(self._store.read_encoded(layer, index, bits), bits, buffer.shard(place))
         return buffer.matrices
+
+
+def _submodel(depth: int, width: int, bits: int) -> list[dict[int, int]]:
+    """The first slices of the first layers, all at one bitwidth."""
+    return [dict.fromkeys(range(width), bits) for _ in range(depth)]
 
 
 def _divergence(reference: Sequence[float], output: Sequence[float]) -> float:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.predictor import Size
     from plan_contracts import PlannedLayer
     from shard_builder.importance.distance import Distances
+    from shard_builder.importance.submodel import Size
     from shard_builder.task_file import Task
     from shard_runtime.weights import FloatArray
 

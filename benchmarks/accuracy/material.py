@@ -23,6 +23,7 @@ from shard_runtime.files import write_atomically
 from shard_runtime.store import ShardStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from benchmarks.accuracy.cases import Scale
@@ -56,22 +57,31 @@ class Material:
 
     @property
     def calibration(self) -> tuple[Text, ...]:
-        """What quantisers and importance tables see."""
+        """What quantisers see."""
         return self._drawn[: self.scale.calibration]
 
     @property
+    def profiled(self) -> tuple[Text, ...]:
+        """What importance tables see: texts that no quantiser has rounded for."""
+        return self._others[: self.scale.profile]
+
+    @property
     def choice(self) -> Task:
-        """What plans are chosen by: other texts, without labels."""
-        return Task(texts=self._others[: self.scale.choice])
+        """What plans are chosen by: texts that no table has seen, without labels."""
+        return Task(texts=self._unseen[: self.scale.choice])
 
     @property
     def predicted(self) -> tuple[Text, ...]:
         """What predictions are held against: texts that no table has seen."""
-        return self._others[: self.scale.predicted]
+        return self._unseen[: self.scale.predicted]
 
     @property
     def _others(self) -> tuple[Text, ...]:
         return self._drawn[self.scale.calibration :]
+
+    @property
+    def _unseen(self) -> tuple[Text, ...]:
+        return self._others[self.scale.profile :]
 
     def judged(self, store: ShardStore) -> Task:
         """What plans are judged by: texts that nothing else has seen."""
@@ -102,29 +112,29 @@ class Material:
     def profile(self) -> Profile:
         """The importance table of our store, and how far halves of its texts agree on it."""
         store = ShardStore.open(self.store(OURS))
-        file = self.work / f"{self._name}-table.json"
-        halves = self.work / f"{self._name}-halves.json"
+        name = f"{self._name}-{_digest(self.profiled)}"
+        file, halves = (self.work / f"{name}-{what}.json" for what in ("table", "halves"))
         if not halves.exists() or ImportanceTable.from_file(file).model_digest != store.digest:
             request = ProfileRequest(
                 store=store.folder,
-                sentences=tuple(map(joined, self.calibration[: self.scale.profile])),
+                sentences=tuple(map(joined, self.profiled)),
                 sequence_length=SEQUENCE_LENGTH,
                 text=f"{self.data.name}/train.tsv",
                 date=dt.datetime.now(dt.UTC).date(),
                 task=self.data.name,
             )
-            profile = profile_importance(request, log_path=self.work / f"{self._name}-log.jsonl")
+            profile = profile_importance(request, log_path=self.work / f"{name}-log.jsonl")
             write_atomically(file, profile.table.to_json())
             write_atomically(halves, json.dumps(profile.split_half))
         return Profile(ImportanceTable.from_file(file), json.loads(halves.read_text()))
 
     @cached_property
     def _name(self) -> str:
-        """Names the weights and the texts that stores and tables are made from."""
-        digest = hashlib.sha256("\n".join(map(joined, self.calibration)).encode())
-        for file in sorted(self.checkpoint.glob("*.safetensors")):
-            digest.update(file.read_bytes())
-        return f"{self.checkpoint.name}-{self.scale.profile}-{digest.hexdigest()[:12]}"
+        """Names the weights and the texts that stores are made from."""
+        weights = b"".join(
+            file.read_bytes() for file in sorted(self.checkpoint.glob("*.safetensors"))
+        )
+        return f"{self.checkpoint.name}-{_digest(self.calibration, weights)}"
 
     def _read_checkpoint(self) -> Checkpoint:
         """The folder's; what ships of the example model needs the package with its embeddings."""
@@ -139,3 +149,8 @@ class Material:
         header = "\t".join(f"sentence{place}" for place in range(columns))
         write_atomically(file, "\n".join([header, *rows]) + "\n")
         return file
+
+
+def _digest(texts: Iterable[Text], weights: bytes = b"") -> str:
+    digest = hashlib.sha256("\n".join(map(joined, texts)).encode() + weights)
+    return digest.hexdigest()[:12]

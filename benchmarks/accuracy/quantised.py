@@ -15,7 +15,7 @@ from shard_runtime.weights import FULL_PRECISION_BITS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from benchmarks.predictor import Size
+    from shard_builder.importance.submodel import Size
 
 FULL_PRECISION = "full precision"
 

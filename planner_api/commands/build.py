@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from planner_api.commands.tables import kibibytes, score
-from shard_builder.calibration import REVIEWS, calibrate
+from shard_builder.calibration import EXAMPLE_TEXT, calibrate
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.commands import ProfileOptions, profile
 from shard_builder.errors import CalibrationError
@@ -57,7 +57,7 @@ def _calibrate(model: Checkpoint, text: Path, options: StoreOptions) -> Calibrat
     if options.quantiser not in {None, "compensated"}:
         message = f"quantiser {options.quantiser} takes no calibration text, got {text}"
         raise CalibrationError(message)
-    text = REVIEWS if _names(EXAMPLE, str(text)) else text
+    text = EXAMPLE_TEXT if _names(EXAMPLE, str(text)) else text
     with progress("calibration") as report:
         return calibrate(model, text, warn=warn, progress=report)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from plan_contracts import ImportanceTable
 from planner_api.commands.build import progress
-from shard_builder.calibration import REVIEWS, calibrate
-from shard_builder.commands import ProfileOptions, profile, read_sentences
+from shard_builder.calibration import EXAMPLE_TEXT, calibrate
+from shard_builder.commands import REVIEWS, ProfileOptions, profile, read_sentences
 from shard_builder.example_model import sentiment_checkpoint
 from shard_builder.store_writer import StoreOptions, build_store
 from shard_runtime.store import ShardStore
@@ -30,7 +30,7 @@ def example_store(folder: Path) -> ShardStore:
     if not folder.exists():
         checkpoint = sentiment_checkpoint()
         with progress("calibration") as report:
-            options = StoreOptions(calibration=calibrate(checkpoint, REVIEWS, progress=report))
+            options = StoreOptions(calibration=calibrate(checkpoint, EXAMPLE_TEXT, progress=report))
         with progress("layers") as report:
             build_store(checkpoint, folder, options=options, workers=WORKERS, progress=report)
     return ShardStore.open(folder)
@@ -50,5 +50,5 @@ def example_table(store: ShardStore, file: Path) -> ImportanceTable:
 
 
 def held_out_sentences() -> tuple[Text, ...]:
-    """Sentences that the table was not measured on."""
+    """Sentences that neither rounding nor the table was fitted to."""
     return read_sentences(REVIEWS, None)[PROFILED_SENTENCES:]

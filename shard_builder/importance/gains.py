@@ -3,8 +3,10 @@
 An upgrade tells what a shard's precision is worth in a coarse model, a drop what it is worth in
 an exact one; the sum of both, each as a share of its total, ranks mixed models better than
 either alone. Drops weigh more: an upgrade is the small difference of two large distances, and
-known far less well from as many sentences. A bitwidth brings as much of that worth as it removes
-of the lowest bitwidth's quantisation error.
+known far less well from as many sentences. What a drop tells holds in smaller submodels too, what
+an upgrade tells does not: so the shards of a small submodel share what they are worth together
+half by that, half by their upgrades in the submodel itself (docs/decisions/0014). A bitwidth
+brings as much of a worth as it removes of the lowest bitwidth's quantisation error.
 """
 
 from __future__ import annotations
@@ -41,22 +43,34 @@ SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShardDistances:
-    """Distances to the full-precision output by sentence (last axis).
+class Upgrades:
+    """Distances of a submodel to itself at full precision, by sentence (last axis).
 
-    `lowest` (sentences,): every shard at the lowest bitwidth. `upgraded` (layers, slices,
-    sentences): the same but this shard raised. `dropped`: every shard at the highest bitwidth
-    but this one at the lowest.
+    `lowest` (sentences,): every shard at the lowest bitwidth. `upgraded` (depth, width,
+    sentences): the same but this shard raised.
     """
 
     lowest: FloatTable
     upgraded: FloatTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardDistances:
+    """What was measured of the shards.
+
+    `whole`: upgrades in the full model. `dropped` (layers, slices, sentences): distances of the
+    full model at the highest bitwidth but this shard at the lowest. `small`: upgrades in a small
+    submodel, if they were measured.
+    """
+
+    whole: Upgrades
     dropped: FloatTable
+    small: Upgrades | None = None
 
     @property
     def sentences(self) -> int:
         """How many sentences were measured."""
-        return len(self.lowest)
+        return len(self.whole.lowest)
 
 
 class Halves(NamedTuple):
@@ -119,11 +133,20 @@ def split_half(halves: Sequence[Halves]) -> float:
 
 def _worth(distances: ShardDistances, weights: FloatTable) -> FloatTable:
     """What each shard's precision is worth, summing to the distance at the lowest bitwidth."""
-    whole = float(distances.lowest @ weights)
-    upgrades = np.maximum(whole - distances.upgraded @ weights, 0)
+    whole = distances.whole
     drops = distances.dropped @ weights
-    shares = _shares(upgrades) + DROP_WEIGHT * _shares(drops)
-    return whole * _shares(shares)
+    worth = _shares(_upgrades(whole, weights)) + DROP_WEIGHT * _shares(drops)
+    if distances.small:
+        upgrades = _upgrades(distances.small, weights)
+        inside = worth[: upgrades.shape[0], : upgrades.shape[1]]
+        if upgrades.any():
+            inside[:] = inside.sum() * (_shares(inside) + _shares(upgrades)) / 2
+    return float(whole.lowest @ weights) * _shares(worth)
+
+
+def _upgrades(submodel: Upgrades, weights: FloatTable) -> FloatTable:
+    """How much of the distance at the lowest bitwidth goes when a shard is raised; none below 0."""
+    return np.maximum(submodel.lowest @ weights - submodel.upgraded @ weights, 0)
 
 
 def _shares(values: FloatTable) -> FloatTable:

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from shard_builder.importance.distance import metric_of
-from shard_builder.importance.submodel import Submodel
+from shard_builder.importance.submodel import Size, Submodel
 from shard_builder.inputs import BATCH_INPUTS, many_at_a_time
 from shard_runtime.engine import load_engine
 from shard_runtime.store import ShardStore
@@ -25,24 +25,44 @@ DistanceRows = list[list[float]]
 """One row for each model measured, one distance for each sentence of the batch."""
 
 
-class OneChanged(NamedTuple):
-    """Every shard at `bits` but one at `changed`; measures one model."""
+class Uniform(NamedTuple):
+    """Every shard of a submodel at `bits`, beside the same at the highest; measures one model."""
 
     batch: int
     bits: int
-    layer: int
-    slice: int
+    size: Size
+
+    @property
+    def key(self) -> str:
+        """What the measurement is called in the log."""
+        return f"batch {self.batch}: {self.bits} bit, {self.size}"
+
+
+class OneChanged(NamedTuple):
+    """Every shard of a submodel at `bits` but one, (layer, slice), at `changed`.
+
+    Beside the same submodel at the highest bitwidth; measures one model.
+    """
+
+    batch: int
+    bits: int
+    size: Size
+    shard: tuple[int, int]
     changed: int
 
     @property
     def key(self) -> str:
         """What the measurement is called in the log."""
-        place = f"layer {self.layer} slice {self.slice}"
-        return f"batch {self.batch}: {self.bits} bit, {place} at {self.changed}"
+        layer, index = self.shard
+        place = f"layer {layer} slice {index}"
+        return f"batch {self.batch}: {self.bits} bit, {self.size}, {place} at {self.changed}"
 
 
 class EveryDepth(NamedTuple):
-    """Some slices of each layer at `bits`; measures the models of 1, 2, … layers."""
+    """Some slices of each layer at `bits`, beside the full model.
+
+    Measures the models of 1, 2, … layers.
+    """
 
     batch: int
     bits: int
@@ -54,7 +74,7 @@ class EveryDepth(NamedTuple):
         return f"batch {self.batch}: {self.bits} bit, width {len(self.slices[0])}, every depth"
 
 
-Measurement = OneChanged | EveryDepth
+Measurement = Uniform | OneChanged | EveryDepth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +98,7 @@ class Measurer:
         self._subject = subject
 
     def __call__(self, measurement: Measurement) -> DistanceRows:
-        """Distances to the highest bitwidth's output, sentence by sentence."""
+        """Distances to the output at the highest bitwidth, sentence by sentence."""
         return self._models.measure(measurement)
 
     @cached_property
@@ -93,20 +113,23 @@ class _OpenModels:
         self._metric = metric_of(store.architecture)
         self._highest = store.manifest.bitwidths[-1]
         self._submodel = Submodel(store, load_engine(ENGINE, store), inputs.batches)
-        self._reference = lru_cache(maxsize=None)(self._full_output)
+        self._whole = Size(store.manifest.layers, store.manifest.slices)
+        self._reference = lru_cache(maxsize=None)(self._at_the_highest)
 
     def measure(self, measurement: Measurement) -> DistanceRows:
-        batch = measurement.batch
-        reference = self._reference(batch)
+        size = self._whole if isinstance(measurement, EveryDepth) else measurement.size
+        reference = self._reference(measurement.batch, size)
         outputs = self._outputs(measurement)
         return [self._metric.distance(reference, output).tolist() for output in outputs]
 
     def _outputs(self, measurement: Measurement) -> list[FloatArray]:
         match measurement:
+            case Uniform():
+                return [self._submodel.uniform(*measurement)]
             case OneChanged():
                 return [self._submodel.with_one_changed(*measurement)]
             case EveryDepth():
                 return self._submodel.by_depth(*measurement)
 
-    def _full_output(self, batch: int) -> FloatArray:
-        return self._submodel.uniform(batch, self._highest)
+    def _at_the_highest(self, batch: int, size: Size) -> FloatArray:
+        return self._submodel.uniform(batch, self._highest, size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from shard_builder.importance.distance import metric_of
 from shard_builder.importance.gains import (
     PRESENCE_SHARE,
     ShardDistances,
+    Upgrades,
     gain_errors,
     half_gains,
     mean_gains,
@@ -21,7 +23,7 @@ from shard_builder.importance.gains import (
 from shard_builder.importance.measurement import ENGINE, Measurement, Measurer, Subject
 from shard_builder.importance.measurement_log import MeasurementLog
 from shard_builder.importance.quantisation import quantisation_errors
-from shard_builder.importance.schedule import Schedule
+from shard_builder.importance.schedule import Schedule, small_size
 from shard_builder.importance.tokens import tokenise
 from shard_builder.moments import second_moments
 from shard_builder.process_pool import worker_pool
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from plan_contracts import ModelManifest
     from shard_builder.importance.measurement import DistanceRows
+    from shard_builder.importance.submodel import Size
     from shard_builder.moments import Moments
     from shard_builder.task_file import Text
 
@@ -138,6 +141,7 @@ def _schedule(manifest: ModelManifest, subject: Subject) -> Schedule:
         slices=manifest.slices,
         bitwidths=manifest.bitwidths,
         batches=subject.batches,
+        small=small_size(manifest),
     )
 
 
@@ -200,23 +204,31 @@ def _moments(store: ShardStore, request: ProfileRequest) -> Moments:
 
 def _measure_shards(run: _Run) -> ShardDistances:
     schedule = run.schedule
-    whole = schedule.whole(schedule.lowest)
-    run.measure([*whole, *schedule.all_changes()])
+    sizes = schedule.upgraded_sizes
+    run.measure([lowest for size in sizes for lowest in schedule.at_lowest(size)])
+    run.measure(schedule.all_changes())
     return ShardDistances(
-        lowest=run.distances(whole)[-1],
-        upgraded=_by_shard(run, schedule.upgraded),
-        dropped=_by_shard(run, schedule.dropped),
+        whole=_measured_upgrades(run, schedule.whole),
+        dropped=_by_shard(run, schedule.whole, schedule.dropped),
+        small=_measured_upgrades(run, schedule.small) if schedule.small else None,
+    )
+
+
+def _measured_upgrades(run: _Run, size: Size) -> Upgrades:
+    return Upgrades(
+        lowest=run.distances(run.schedule.at_lowest(size))[0],
+        upgraded=_by_shard(run, size, partial(run.schedule.upgraded, size)),
     )
 
 
 def _by_shard(
-    run: _Run, of_shard: Callable[[int, int], Sequence[Measurement]]
+    run: _Run, size: Size, of_shard: Callable[[int, int], Sequence[Measurement]]
 ) -> NDArray[np.float64]:
     """Distances, layers x slices x sentences."""
     return np.array(
         [
-            [run.distances(of_shard(layer, index))[0] for index in range(run.schedule.slices)]
-            for layer in range(run.schedule.layers)
+            [run.distances(of_shard(layer, index))[0] for index in range(size.width)]
+            for layer in range(size.depth)
         ]
     )
 
@@ -263,13 +275,15 @@ def _as_tables(
 
 
 def _provenance(request: ProfileRequest, schedule: Schedule, agreement: float | None) -> Provenance:
+    small = f" and in its first {schedule.small}" if schedule.small else ""
     agreed = "" if agreement is None else f"; rank correlation of halves {agreement:.3f}"
     return Provenance(
         kind="measured",
         source=(
             f"{len(request.sentences)} sentences of {request.text} at sequence length "
             f"{request.sequence_length}; every shard raised from {schedule.lowest} to "
-            f"{schedule.upgrade} bit and dropped from {schedule.highest} to {schedule.lowest}; "
+            f"{schedule.upgrade} bit in the model{small}, and dropped from {schedule.highest} to "
+            f"{schedule.lowest} in the model; "
             f"standard errors from halves of the sentences{agreed}"
         ),
         date=request.date,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,22 @@ MODELS_KEPT = 2
 """Bitwidths at which the whole model is kept decoded: the one under test and one beside it."""
 
 
+class Size(NamedTuple):
+    """Depth and width of a submodel: its first layers, and the first slices of each."""
+
+    depth: int
+    width: int
+
+    @property
+    def shards(self) -> int:
+        """How many shards it has."""
+        return self.depth * self.width
+
+    def __str__(self) -> str:
+        """As in `4 x 6`."""
+        return f"{self.depth} x {self.width}"
+
+
 class Submodel:
     """Batches of tokens through variants of the model.
 
@@ -41,21 +57,22 @@ class Submodel:
         self._decoded = kept(partial(decode_layer, store, engine))
         self._states = lru_cache(maxsize=1)(self._uniform_states)
 
-    def uniform(self, batch: int, bits: int) -> FloatArray:
-        """Output of the whole model with every shard at one bitwidth."""
-        return self._head(batch, self._states(batch, bits)[-1])
+    def uniform(self, batch: int, bits: int, size: Size) -> FloatArray:
+        """Output with every shard at one bitwidth."""
+        return self._head(batch, self._states(batch, bits, size.width)[size.depth])
 
     def with_one_changed(
-        self, batch: int, bits: int, layer: int, index: int, changed: int
+        self, batch: int, bits: int, size: Size, shard: tuple[int, int], changed: int
     ) -> FloatArray:
-        """Output with every shard at `bits` but one at `changed` bits."""
-        matrices = Matrices(*(matrix.copy() for matrix in self._decoded(layer, bits)))
+        """Output with every shard at `bits` but one, (layer, slice), at `changed` bits."""
+        layer, index = shard
+        matrices = Matrices(*(matrix.copy() for matrix in self._first(layer, bits, size.width)))
         for target, source in zip(matrices, self._decoded(layer, changed), strict=True):
-            slice_rows(target, index, self._slices)[:] = slice_rows(source, index, self._slices)
-        hidden = self._states(batch, bits)[layer]
-        hidden = self._run_layer(batch, hidden, layer, matrices)
-        for later in range(layer + 1, self._layers):
-            hidden = self._run_layer(batch, hidden, later, self._decoded(later, bits))
+            slice_rows(target, index, size.width)[:] = slice_rows(source, index, self._slices)
+        hidden = self._states(batch, bits, size.width)[layer]
+        hidden = self._run_layer(batch, hidden, layer, matrices, range(size.width))
+        for later in range(layer + 1, size.depth):
+            hidden = self._run_first(batch, hidden, later, bits, size.width)
         return self._head(batch, hidden)
 
     def by_depth(self, batch: int, bits: int, slices: Sequence[Sequence[int]]) -> list[FloatArray]:
@@ -73,16 +90,27 @@ class Submodel:
     def _pick(self, matrix: FloatArray, chosen: Sequence[int]) -> FloatArray:
         return np.concatenate([slice_rows(matrix, index, self._slices) for index in chosen])
 
-    def _uniform_states(self, batch: int, bits: int) -> list[FloatArray]:
+    def _uniform_states(self, batch: int, bits: int, width: int) -> list[FloatArray]:
         """The states that enter layer 0, 1, …, and those that leave the last."""
         states = [self._embedded(batch)]
         for layer in range(self._layers):
-            states.append(self._run_layer(batch, states[-1], layer, self._decoded(layer, bits)))
+            states.append(self._run_first(batch, states[-1], layer, bits, width))
         return states
 
     def _embedded(self, batch: int) -> FloatArray:
         tokens = self._batches[batch]
         return self._engine.embed(tokens.ids, tokens.mask)
+
+    def _first(self, layer: int, bits: int, width: int) -> Matrices:
+        """The first slices of a layer, as views."""
+        decoded = self._decoded(layer, bits)
+        return Matrices(*(matrix[: len(matrix) // self._slices * width] for matrix in decoded))
+
+    def _run_first(
+        self, batch: int, hidden: FloatArray, layer: int, bits: int, width: int
+    ) -> FloatArray:
+        matrices = self._first(layer, bits, width)
+        return self._run_layer(batch, hidden, layer, matrices, range(width))
 
     def _run_layer(
         self,
@@ -90,10 +118,9 @@ class Submodel:
         hidden: FloatArray,
         layer: int,
         matrices: Matrices,
-        chosen: Sequence[int] | None = None,
+        chosen: Sequence[int],
     ) -> FloatArray:
-        slices = range(self._slices) if chosen is None else chosen
-        biases = LayerBiases.of(self._store.resident, layer, slices, self._store.shape)
+        biases = LayerBiases.of(self._store.resident, layer, chosen, self._store.shape)
         weights = LayerWeights(matrices=matrices, biases=biases)
         return self._engine.layer(hidden, self._batches[batch].mask, weights)
 

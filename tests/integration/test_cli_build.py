@@ -194,7 +194,7 @@ def test_a_build_can_be_calibrated_on_the_reviews_that_ship(tmp_path: Path) -> N
     checkpoint, out = write_checkpoint(tmp_path / "tiny"), tmp_path / "store"
     done = shardstream("build", checkpoint, "--out", out, "--calibration", "example")
     _, calibration = quantiser(out)
-    assert (done.returncode, (calibration or "")[:26]) == (0, "128 texts of reviews.txt, ")
+    assert (done.returncode, (calibration or "")[:29]) == (0, "96 texts of calibration.txt, ")
 
 
 @pytest.mark.parametrize("name", ["gobo", "gobo-layer", "kmeans"])

@@ -7,6 +7,7 @@ import pytest
 
 from checkpoints import write_checkpoint
 from plan_contracts import ImportanceTable
+from shard_builder.calibration import calibrate
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.commands import SENTENCES, ProfileOptions, profile, read_sentences
 from shard_builder.errors import CalibrationError, ProfileError
@@ -68,6 +69,28 @@ def test_a_short_text_in_another_language_is_warned_of(store: Path, foreign_text
         ["seems", "to", "be"],
     ]
     assert out.exists()
+
+
+@pytest.mark.parametrize(
+    ("calibrated_on", "warned"), [("w1 w2\nw3\n", True), ("w1 w2\nw4\n", False)]
+)
+def test_the_text_that_a_store_was_calibrated_on_is_warned_of(
+    tmp_path: Path, calibrated_on: str, *, warned: bool
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text(calibrated_on)
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path / "checkpoint"))
+    calibrated = StoreOptions(bitwidths=(2, 32), calibration=calibrate(checkpoint, text))
+    build_store(checkpoint, tmp_path / "store", options=calibrated)
+    text.write_text("w1 w2\nw3\n")
+    warnings: list[str] = []
+    profile(
+        tmp_path / "store",
+        tmp_path / "importance.json",
+        options=ProfileOptions(text=text, sequence_length=6),
+        warn=warnings.append,
+    )
+    assert any("the store was calibrated on" in warning for warning in warnings) == warned
 
 
 def test_an_empty_text_is_refused(tmp_path: Path, store: Path) -> None:

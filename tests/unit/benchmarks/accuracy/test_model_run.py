@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCALE = Scale(
     calibration=12,
-    profile=8,
+    profile=6,
     choice=8,
     predicted=10,
     judged=20,
@@ -66,12 +66,14 @@ def run(material: Material) -> ModelRun:
     return run_model(Job(material=material, parts=PARTS))
 
 
-def test_texts_to_calibrate_and_to_choose_by_differ(material: Material) -> None:
+def test_texts_to_calibrate_to_profile_and_to_choose_by_differ(material: Material) -> None:
     assert len(material.calibration) == 12
+    assert len(material.profiled) == 6
     assert len(material.choice.texts) == 8
-    assert not set(material.calibration) & set(material.choice.texts)
     assert len(material.predicted) == 10
-    assert not set(material.calibration) & set(material.predicted)
+    unseen = {*material.choice.texts, *material.predicted}
+    assert not set(material.calibration) & set(material.profiled)
+    assert not unseen & {*material.calibration, *material.profiled}
 
 
 def test_every_quantiser_is_compared_at_every_size(run: ModelRun) -> None:

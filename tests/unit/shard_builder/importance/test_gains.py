@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shard_builder.importance.gains import (
     Halves,
     ShardDistances,
+    Upgrades,
     gain_errors,
     half_gains,
     mean_gains,
@@ -29,9 +30,17 @@ def constant(*rows: list[float]) -> Table:
 def two_shards() -> ShardDistances:
     """One layer: shard 0 is worth (6/8 + 4 * 1/4) / 5 of the whole, shard 1 the rest."""
     return ShardDistances(
-        lowest=np.full(SENTENCES, 1.0),
-        upgraded=constant([0.4, 0.8]),
+        whole=Upgrades(lowest=np.full(SENTENCES, 1.0), upgraded=constant([0.4, 0.8])),
         dropped=constant([0.1, 0.3]),
+    )
+
+
+def two_layers(first_layer: Upgrades) -> ShardDistances:
+    """Two layers of two shards, each worth a quarter of the whole but for the first layer's own."""
+    return ShardDistances(
+        whole=Upgrades(lowest=np.full(SENTENCES, 1.0), upgraded=constant([0.5, 0.5], [0.5, 0.5])),
+        dropped=constant([0.1, 0.1], [0.1, 0.1]),
+        small=first_layer,
     )
 
 
@@ -55,17 +64,29 @@ def test_presence_adds_its_share_of_the_worth_at_every_bitwidth() -> None:
 
 def test_an_upgrade_that_hurts_counts_as_nothing() -> None:
     distances = ShardDistances(
-        lowest=np.full(SENTENCES, 1.0),
-        upgraded=constant([1.5, 0.5]),
+        whole=Upgrades(lowest=np.full(SENTENCES, 1.0), upgraded=constant([1.5, 0.5])),
         dropped=constant([0.1, 0.1]),
     )
     gains = mean_gains(distances, ERRORS, presence=0.0)
     assert gains[32] == pytest.approx(np.array([[0.4, 0.6]]))
 
 
+def test_shards_of_the_small_submodel_share_their_worth_half_by_their_upgrades_in_it() -> None:
+    first_layer = Upgrades(lowest=np.full(SENTENCES, 1.0), upgraded=constant([0.25, 0.75]))
+    gains = mean_gains(two_layers(first_layer), SQUARES, presence=0.0)
+    assert gains[32] == pytest.approx(np.array([[0.3125, 0.1875], [0.25, 0.25]]))
+
+
+def test_a_submodel_that_no_upgrade_helps_leaves_the_worth_as_it_is() -> None:
+    first_layer = Upgrades(lowest=np.full(SENTENCES, 1.0), upgraded=constant([1.0, 1.5]))
+    gains = mean_gains(two_layers(first_layer), SQUARES, presence=0.0)
+    assert gains[32] == pytest.approx(np.full((2, 2), 0.25))
+
+
 def test_a_model_that_loses_nothing_gains_nothing() -> None:
     nothing = ShardDistances(
-        lowest=np.zeros(SENTENCES), upgraded=constant([0, 0]), dropped=constant([0, 0])
+        whole=Upgrades(lowest=np.zeros(SENTENCES), upgraded=constant([0, 0])),
+        dropped=constant([0, 0]),
     )
     assert not mean_gains(nothing, ERRORS, presence=0.1)[32].any()
 
@@ -83,11 +104,22 @@ def test_a_shard_without_error_has_nothing_to_remove() -> None:
 
 def random_distances(sentences: int) -> ShardDistances:
     generator = np.random.default_rng(0)
+
+    def upgrades(depth: int, width: int) -> Upgrades:
+        return Upgrades(
+            lowest=generator.random(sentences),
+            upgraded=generator.random((depth, width, sentences)),
+        )
+
     return ShardDistances(
-        lowest=generator.random(sentences),
-        upgraded=generator.random((2, 2, sentences)),
+        whole=upgrades(2, 2),
         dropped=generator.random((2, 2, sentences)),
+        small=upgrades(1, 2),
     )
+
+
+def of_sentences(upgrades: Upgrades, chosen: slice) -> Upgrades:
+    return Upgrades(lowest=upgrades.lowest[chosen], upgraded=upgrades.upgraded[..., chosen])
 
 
 def test_halves_of_equal_sentences_agree() -> None:
@@ -100,9 +132,9 @@ def test_halves_are_gains_of_their_own_sentences() -> None:
     first, second = (
         mean_gains(
             ShardDistances(
-                lowest=distances.lowest[half],
-                upgraded=distances.upgraded[..., half],
+                whole=of_sentences(distances.whole, half),
                 dropped=distances.dropped[..., half],
+                small=of_sentences(distances.small, half) if distances.small else None,
             ),
             SQUARES,
             presence=0.1,
@@ -150,10 +182,17 @@ def measured(draw: st.DrawFn) -> tuple[ShardDistances, dict[int, Table]]:
     errors = {
         bits: draw(arrays(np.float64, (2, 3), elements=st.floats(0.01, 1))) for bits in (2, 3, 4)
     }
+
+    def upgrades(depth: int, width: int) -> Upgrades:
+        return Upgrades(
+            lowest=draw(arrays(np.float64, SENTENCES, elements=DISTANCE)),
+            upgraded=draw(arrays(np.float64, (depth, width, SENTENCES), elements=DISTANCE)),
+        )
+
     distances = ShardDistances(
-        lowest=draw(arrays(np.float64, SENTENCES, elements=DISTANCE)),
-        upgraded=draw(arrays(np.float64, shape, elements=DISTANCE)),
+        whole=upgrades(2, 3),
         dropped=draw(arrays(np.float64, shape, elements=st.floats(0.01, 2))),
+        small=upgrades(1, 2),
     )
     return distances, {**errors, 32: np.zeros((2, 3))}
 
@@ -172,4 +211,6 @@ def test_all_gains_together_make_the_whole_distance(
 ) -> None:
     distances, errors = case
     gains = mean_gains(distances, errors, presence=0.1)
-    assert float((gains[32] - gains[2]).sum()) == pytest.approx(distances.lowest.mean(), abs=1e-9)
+    assert float((gains[32] - gains[2]).sum()) == pytest.approx(
+        distances.whole.lowest.mean(), abs=1e-9
+    )

@@ -20,7 +20,7 @@ from shard_builder.importance import (
     relative_standard_error,
 )
 from shard_builder.importance.distance import kl_divergence
-from shard_builder.importance.submodel import Submodel
+from shard_builder.importance.submodel import Size, Submodel
 from shard_builder.importance.tokens import tokenise
 from shard_builder.inputs import BATCH_INPUTS, many_at_a_time
 from shard_builder.moments import second_moments
@@ -39,10 +39,14 @@ if TYPE_CHECKING:
 
 SENTENCES = ("w1 w2 w3", "w4 w5", "w6 w7 w8 w9 w10 w11 w12 w13", "w14")
 LAYERS, SLICES = 2, 3
+WHOLE = Size(LAYERS, SLICES)
 
 
-def new_store(folder: Path, *, head: Head = "classifier", **options: object) -> Path:
-    checkpoint = read_checkpoint(write_checkpoint(folder / "checkpoint", head=head))
+def new_store(
+    folder: Path, *, head: Head = "classifier", heads: int = SLICES, **options: object
+) -> Path:
+    shape = Shape(heads=heads)
+    checkpoint = read_checkpoint(write_checkpoint(folder / "checkpoint", head=head, shape=shape))
     build_store(checkpoint, folder / "store", options=StoreOptions(**options))  # pyright: ignore[reportArgumentType] - fields by name
     return folder / "store"
 
@@ -74,7 +78,7 @@ class Outputs:
         store = ShardStore.open(folder)
         batch = tokenise(store, SENTENCES, 8)
         self.model = Submodel(store, load_engine("numpy", store), [batch])
-        self.reference = self.model.uniform(0, 32)
+        self.reference = self.model.uniform(0, 32, WHOLE)
 
     def score(self, output: FloatArray) -> float:
         return -float(kl_divergence(self.reference, output).mean())
@@ -93,7 +97,7 @@ def test_the_full_model_scores_0(table: ImportanceTable) -> None:
 
 def test_the_lowest_model_scores_its_distance(store: Path, table: ImportanceTable) -> None:
     outputs = Outputs(store)
-    expected = outputs.score(outputs.model.uniform(0, 2))
+    expected = outputs.score(outputs.model.uniform(0, 2, WHOLE))
     assert table.base[LAYERS - 1][SLICES - 1] == pytest.approx(expected, rel=1e-9)
 
 
@@ -117,21 +121,34 @@ def test_base_and_full_are_measured_on_the_reference_slices(
         assert scores[depth - 1][width - 1] == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_table_under_prefix_is_the_slow_references(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("slices", "small"), [(3, None), (6, (1, 2))])
+def test_a_table_under_prefix_is_the_slow_references(
+    tmp_path: Path, slices: int, small: tuple[int, int] | None
+) -> None:
     """Every gain, and base and full of every depth and width, by definition."""
-    folder = new_store(tmp_path, slice_selection="prefix", bitwidths=(2, 3, 4, 32))
+    bitwidths = (2, 3, 4, 32)
+    folder = new_store(tmp_path, heads=slices, slice_selection="prefix", bitwidths=bitwidths)
     table = profile_importance(replace(request(folder), sequence_length=10)).table
     store = ShardStore.open(folder)
     moments = second_moments(stored_checkpoint(store), tokenise(store, SENTENCES, 10))
     slow = SlowImportance(store, SENTENCES, moments)
-    for bits, gains in slow.gains(upgrade=4).items():
+    for bits, gains in slow.gains(upgrade=4, small=small).items():
         assert np.array(table.gain[bits]) == pytest.approx(gains, rel=1e-3, abs=1e-9)
     for bits, scores in ((2, table.base), (32, table.full)):
         expected = [
-            [slow.score([dict.fromkeys(range(width), bits)] * depth) for width in (1, 2, 3)]
+            [
+                slow.score([dict.fromkeys(range(width), bits)] * depth)
+                for width in range(1, slices + 1)
+            ]
             for depth in (1, 2)
         ]
         assert np.array(scores) == pytest.approx(np.array(expected), rel=1e-3, abs=1e-9)
+
+
+def test_a_table_says_in_which_submodel_shards_were_raised_too(tmp_path: Path) -> None:
+    folder = new_store(tmp_path, heads=6, slice_selection="prefix", bitwidths=(2, 32))
+    table = profile_importance(request(folder)).table
+    assert "from 2 to 32 bit in the model and in its first 1 x 2, " in table.provenance.source
 
 
 def test_base_and_full_are_the_scores_of_an_evaluator(store: Path, table: ImportanceTable) -> None:
@@ -217,7 +234,7 @@ def test_progress_ends_at_its_total(store: Path) -> None:
     seen: list[tuple[int, int]] = []
     profile_importance(request(store), progress=lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen)
-    assert seen[-1] == (18, 18)
+    assert seen[-1] == (19, 19)
 
 
 def test_measurements_of_another_text_are_refused(tmp_path: Path, store: Path) -> None:

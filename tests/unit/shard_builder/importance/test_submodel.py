@@ -7,7 +7,7 @@ import pytest
 
 from checkpoints import write_checkpoint
 from shard_builder.checkpoint import read_checkpoint
-from shard_builder.importance.submodel import Submodel
+from shard_builder.importance.submodel import Size, Submodel
 from shard_builder.store_writer import build_store
 from shard_runtime.engine import LayerBiases, LayerWeights, load_engine
 from shard_runtime.store import ShardStore
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shard_runtime.weights import FloatArray
 
 LAYERS, SLICES = 2, 3
+SIZES = [Size(2, 3), Size(2, 2), Size(1, 2)]
 
 
 @pytest.fixture(scope="module")
@@ -57,28 +58,38 @@ def run(store: ShardStore, batch: int, layers: Sequence[Mapping[int, int]]) -> F
     return engine.head(hidden, mask)
 
 
-def everywhere(bits: int) -> list[dict[int, int]]:
-    return [dict.fromkeys(range(SLICES), bits) for _ in range(LAYERS)]
+def everywhere(bits: int, size: Size) -> list[dict[int, int]]:
+    return [dict.fromkeys(range(size.width), bits) for _ in range(size.depth)]
 
 
-def test_a_uniform_model_is_the_model_run_from_the_start(store: ShardStore) -> None:
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_a_uniform_submodel_is_run_as_from_the_start(store: ShardStore, size: Size) -> None:
     for batch in (0, 1):
-        assert np.array_equal(submodel(store).uniform(batch, 3), run(store, batch, everywhere(3)))
+        found = submodel(store).uniform(batch, 3, size)
+        assert np.array_equal(found, run(store, batch, everywhere(3, size)))
 
 
-@pytest.mark.parametrize("layer", range(LAYERS))
-@pytest.mark.parametrize("index", range(SLICES))
-def test_one_changed_shard_is_the_model_run_from_the_start(
-    store: ShardStore, layer: int, index: int
+@pytest.mark.parametrize(
+    ("size", "layer", "index"),
+    [
+        (size, layer, index)
+        for size in SIZES
+        for layer in range(size.depth)
+        for index in range(size.width)
+    ],
+)
+def test_a_submodel_of_one_changed_shard_is_run_as_from_the_start(
+    store: ShardStore, size: Size, layer: int, index: int
 ) -> None:
     model = submodel(store)
-    changed = everywhere(2)
+    changed = everywhere(2, size)
     changed[layer][index] = 4
     # Between two equal questions others are asked, so that nothing kept can be stale.
     for _ in range(2):
-        found = model.with_one_changed(0, 2, layer, index, 4)
+        found = model.with_one_changed(0, 2, size, (layer, index), 4)
         assert np.array_equal(found, run(store, 0, changed))
-        model.with_one_changed(1, 32, layer, index, 2)
+        model.with_one_changed(1, 32, size, (layer, index), 2)
+        model.uniform(0, 2, Size(LAYERS, 1))
 
 
 def test_every_depth_of_some_slices_is_the_model_run_from_the_start(store: ShardStore) -> None:
