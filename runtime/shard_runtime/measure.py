@@ -304,14 +304,16 @@ def _compute(
     decode_us = {bits: trimmed_mean(values) for bits, values in decode.items()}
     fixed = [o.fixed_us for o in seen]
     spread[f"{prefix}.fixed_us"] = relative_spread(fixed)
+    layer_us = table(
+        "layer_us",
+        {m: [_beside_shards_us(o, decode_us) for o in of] for m, of in by_width.items()},
+    )
+    fastest_us = {m: math.ceil(min(o.layer_us for o in of)) for m, of in by_width.items()}
     return Compute(
         target="cpu",
         geometry=manifest.geometry,
         sequence_length=length,
-        layer_us=table(
-            "layer_us",
-            {m: [_beside_shards_us(o, decode_us) for o in of] for m, of in by_width.items()},
-        ),
+        layer_us={m: max(us, fastest_us[m]) for m, us in layer_us.items()},
         shard_decode_us=table("shard_decode_us", decode),
         fixed_us=max(0, math.ceil(trimmed_mean(fixed))),
         activation_bytes=max(o.working_bytes for o in seen) + _further_bias_bytes(manifest),
