@@ -223,11 +223,9 @@ def test_what_decoding_a_narrow_layer_takes_beyond_its_shards_counts_to_the_laye
 def test_a_layer_takes_no_less_than_its_fastest_run_however_unsteady_decoding_is(
     tmp_path: Path,
 ) -> None:
-    seen = [
-        observation(2, 3, layer_us=100, decode_us=500, read_us=50),
-        observation(2, 1, layer_us=40, decode_us=10, read_us=50),
-    ]
-    entry = to_profile(manifest(tmp_path), [seen], options()).compute[0]
+    wide = observation(2, 3, layer_us=100, decode_us=500, read_us=50)
+    narrow = observation(2, 1, layer_us=40, decode_us=10, read_us=50)
+    entry = to_profile(write_store(tmp_path).manifest, [[wide, narrow]], OPTIONS).compute[0]
     assert entry.layer_us == {1: 40, 3: 100}
 
 
