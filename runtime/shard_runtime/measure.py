@@ -322,9 +322,9 @@ def _compute(
 
 
 def _beside_shards_us(observed: Observation, shard_us: Mapping[int, float]) -> float:
-    """A layer's time, with what its decoding takes beyond the times of its shards."""
+    """A layer's time, with what its decoding takes beyond the times of its shards; not below 0."""
     beyond_us = observed.decode_us - shard_us[observed.configuration.bits]
-    return observed.layer_us + observed.configuration.width * beyond_us
+    return max(0.0, observed.layer_us + observed.configuration.width * beyond_us)
 
 
 def _further_bias_bytes(manifest: ModelManifest) -> int:

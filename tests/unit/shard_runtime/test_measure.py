@@ -224,9 +224,12 @@ def test_a_layer_takes_no_less_than_its_fastest_run_however_unsteady_decoding_is
     tmp_path: Path,
 ) -> None:
     wide = observation(2, 3, layer_us=100, decode_us=500, read_us=50)
-    narrow = observation(2, 1, layer_us=40, decode_us=10, read_us=50)
-    entry = to_profile(write_store(tmp_path).manifest, [[wide, narrow]], OPTIONS).compute[0]
-    assert entry.layer_us == {1: 40, 3: 100}
+    narrow = [observation(2, 1, layer_us=us, decode_us=us / 10, read_us=50) for us in (40, 60, 90)]
+    rounds = [[wide, one] for one in narrow]
+    profile = to_profile(write_store(tmp_path).manifest, rounds, OPTIONS)
+    assert profile.compute[0].layer_us == {1: 40, 3: 100}
+    assert profile.provenance.spread is not None
+    assert min(profile.provenance.spread.values()) == 0
 
 
 @pytest.fixture(scope="module")
