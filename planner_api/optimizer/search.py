@@ -25,6 +25,7 @@ from planner_api.optimizer.bounding.tables import tables_of
 from planner_api.optimizer.choice import evaluate
 from planner_api.optimizer.improving.exchange import exchanged
 from planner_api.optimizer.improving.repair import filled, rounded
+from planner_api.optimizer.improving.settling import settled
 from planner_api.optimizer.policies import BASELINES
 from planner_api.optimizer.programs.closer import best_of_core, core_of, cut_core, mixed
 from planner_api.optimizer.programs.cp_sat import Effort
@@ -162,6 +163,8 @@ class _Search:
         self.relax_pairs(levels)
         for closing in CLOSINGS:
             self.close_pairs(closing)
+        if self.best is not None:
+            self.best = settled(self.problem, self.best)
 
     def screen(self) -> dict[Pair, Multipliers]:
         """Bounds of all pairs from a few prices of reading, and which is best for each."""
