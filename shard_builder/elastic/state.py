@@ -48,9 +48,9 @@ class TrainingState:
 
     @classmethod
     def load(cls, path: Path, run: str) -> TrainingState | None:
-        """The state of this very run; None where there is none, or that of another run.
+        """The state of this very run; None where there is none.
 
-        TrainingError for a file that holds something else.
+        TrainingError for that of another run, or a file that holds something else.
         """
         if not path.is_file():
             return None
@@ -59,4 +59,10 @@ class TrainingState:
         except (EOFError, RuntimeError, TypeError, UnpicklingError) as error:
             message = f"{path} must hold a state of training, and it does not: remove it"
             raise TrainingError(message) from error
-        return state if state.run == run else None
+        if state.run != run:
+            message = (
+                f"{path} must be of a run on the same weights, rows and settings, it is of "
+                "another one: move the file away to start over"
+            )
+            raise TrainingError(message)
+        return state

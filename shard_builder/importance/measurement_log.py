@@ -78,4 +78,8 @@ class MeasurementLog:
 def _whole_lines(path: Path) -> list[str]:
     if not path.exists():
         return []
-    return path.read_text(encoding="utf-8").split("\n")[:-1]
+    try:
+        return path.read_text(encoding="utf-8").split("\n")[:-1]
+    except UnicodeDecodeError as error:
+        message = f"{path} must be the measurements of a profile, it is not: {error}"
+        raise ProfileError(message) from error

@@ -24,10 +24,14 @@ def tokenise(store: ShardStore, sentences: Sequence[Text], sequence_length: int)
     """
     architecture = store.architecture
     longest = architecture.maximum_positions - architecture.position_offset
-    if not 1 <= sequence_length <= longest:
-        message = f"sequence_length must be 1..{longest} for this model, got {sequence_length}"
-        raise ProfileError(message)
     tokenizer = tokenizer_of(store)
+    pairs = any(not isinstance(sentence, str) for sentence in sentences)
+    least = 1 + tokenizer.num_special_tokens_to_add(is_pair=pairs)
+    if not least <= sequence_length <= longest:
+        message = (
+            f"sequence_length must be {least}..{longest} for this model, got {sequence_length}"
+        )
+        raise ProfileError(message)
     # The package leaves the types of keyword arguments open.
     tokenizer.enable_truncation(sequence_length)  # pyright: ignore[reportUnknownMemberType]
     tokenizer.enable_padding(  # pyright: ignore[reportUnknownMemberType]

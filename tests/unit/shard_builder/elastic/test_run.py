@@ -155,7 +155,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(
     assert weights_of(tmp_path / "again") == weights_of(tmp_path / "whole")
 
 
-def test_the_state_of_another_run_is_not_gone_on_from(tmp_path: Path, base: Path) -> None:
+def test_the_state_of_another_run_is_refused_and_kept(tmp_path: Path, base: Path) -> None:
     def interrupt(done: int, _: int) -> None:
         if done == 4:
             raise Interrupted
@@ -164,9 +164,10 @@ def test_the_state_of_another_run_is_not_gone_on_from(tmp_path: Path, base: Path
         run.elastic_train(
             base, TASK, tmp_path / "out", settings=short(seed=1), save_every=3, progress=interrupt
         )
-    seen = Seen()
-    run.elastic_train(base, TASK, tmp_path / "out", settings=short(), progress=seen)
-    assert seen.steps[0] == 1
+    before = (tmp_path / "out.training").read_bytes()
+    with pytest.raises(TrainingError, match=r"out\.training must be of a run on the same weights"):
+        run.elastic_train(base, TASK, tmp_path / "out", settings=short())
+    assert (tmp_path / "out.training").read_bytes() == before
 
 
 def test_pairs_of_texts_are_trained_on_together(tmp_path: Path, base: Path) -> None:

@@ -57,6 +57,14 @@ def test_measurements_of_something_else_are_refused_and_kept(path: Path) -> None
     assert path.read_bytes() == before
 
 
+def test_a_log_that_is_no_text_is_refused_and_kept(path: Path) -> None:
+    before = path.read_bytes().replace(b"second", b"\xff")
+    path.write_bytes(before)
+    with pytest.raises(ProfileError, match="must be the measurements of a profile"):
+        reopened(path)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("text", ["hello\n", "[1]\n", '{"profile": "this"}\n{"x": 1}\n'])
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "log").write_text(text)

@@ -260,9 +260,9 @@ def test_no_sentences_are_refused(store: Path) -> None:
         profile_importance(replace(request(store), sentences=()))
 
 
-@pytest.mark.parametrize("length", [0, 21])
-def test_a_length_the_model_has_no_positions_for_is_refused(store: Path, length: int) -> None:
-    rule = rf"sequence_length must be 1\.\.20 for this model, got {length}"
+@pytest.mark.parametrize("length", [0, 2, 21])
+def test_a_length_of_no_word_or_beyond_the_positions_is_refused(store: Path, length: int) -> None:
+    rule = rf"sequence_length must be 3\.\.20 for this model, got {length}"
     with pytest.raises(ProfileError, match=rule):
         profile_importance(replace(request(store), sequence_length=length))
 
