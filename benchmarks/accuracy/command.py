@@ -31,6 +31,7 @@ from benchmarks.accuracy.figures import (
 from benchmarks.accuracy.material import Material
 from benchmarks.accuracy.model_run import PARTS, PREDICTOR, Job, run_model
 from benchmarks.accuracy.plot import planner_plot
+from benchmarks.accuracy.predictor import LEAST_SPLIT_HALF
 from benchmarks.accuracy.report import (
     gap_sheet,
     planner_sheet,
@@ -38,7 +39,6 @@ from benchmarks.accuracy.report import (
     quantised_sheet,
     with_results,
 )
-from benchmarks.predictor import LEAST_SPLIT_HALF
 from plan_contracts import __version__
 from shard_builder.example_model import SENTIMENT_FOLDER
 from shard_builder.process_pool import worker_pool

@@ -71,9 +71,9 @@ class Material:
         return Task(texts=self._unseen[: self.scale.choice])
 
     @property
-    def predicted(self) -> tuple[Text, ...]:
-        """What predictions are held against: texts that no table has seen."""
-        return self._unseen[: self.scale.predicted]
+    def predicted(self) -> Task:
+        """What predictions are held against: texts that no table has seen, without labels."""
+        return Task(texts=self._unseen[: self.scale.predicted])
 
     @property
     def _others(self) -> tuple[Text, ...]:

@@ -7,20 +7,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.accuracy.cases import SEQUENCE_LENGTH
 from benchmarks.accuracy.headline import Subject, outcomes
 from benchmarks.accuracy.judge import Judge
 from benchmarks.accuracy.material import OTHERS, OURS
+from benchmarks.accuracy.predictor import measure
 from benchmarks.accuracy.quantised import compared
-from benchmarks.predictor import Trial, measure
 from shard_builder.importance.distance import metric_of
 from shard_runtime.store import ShardStore
 
 if TYPE_CHECKING:
     from benchmarks.accuracy.headline import Outcome
     from benchmarks.accuracy.material import Material
+    from benchmarks.accuracy.predictor import Prediction
     from benchmarks.accuracy.quantised import Quantised
-    from benchmarks.predictor import Prediction
 
 QUANTISERS, PREDICTOR, PLANNERS = PARTS = ("quantisers", "predictor", "planners")
 
@@ -72,13 +71,8 @@ def run_model(job: Job) -> ModelRun:
             found = tuple(outcomes(subject, material.scale, note))
         if PREDICTOR in parts:
             note("predictions")
-            trial = Trial(
-                store=folder,
-                table=table,
-                texts=material.predicted,
-                sequence_length=SEQUENCE_LENGTH,
-            )
-            predictions = measure(trial, plans=material.scale.random_plans)
+            unseen = Judge(folder, material.predicted, material.answers)
+            predictions = measure(table, unseen, plans=material.scale.random_plans)
     note("done")
     return ModelRun(
         model=material.checkpoint.name,

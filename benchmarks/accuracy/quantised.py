@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.accuracy.cases import COMPARED_BITS
 from benchmarks.accuracy.judge import Judge, Judged
-from benchmarks.predictor import sizes_of
+from benchmarks.accuracy.predictor import sizes_of
 from shard_runtime.weights import FULL_PRECISION_BITS
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from benchmarks.accuracy.figures import GapFigure, PlannerFigure, QuantisedFigure
     from benchmarks.accuracy.paired import Interval
-    from benchmarks.predictor import Prediction
+    from benchmarks.accuracy.predictor import Prediction
 
 BEGIN = "<!-- figures: written by `python -m benchmarks accuracy --markdown` -->\n"
 END = "<!-- end of the figures -->\n"

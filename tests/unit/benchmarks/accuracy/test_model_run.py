@@ -70,8 +70,8 @@ def test_texts_to_calibrate_to_profile_and_to_choose_by_differ(material: Materia
     assert len(material.calibration) == 12
     assert len(material.profiled) == 6
     assert len(material.choice.texts) == 8
-    assert len(material.predicted) == 10
-    unseen = {*material.choice.texts, *material.predicted}
+    assert len(material.predicted.texts) == 10
+    unseen = {*material.choice.texts, *material.predicted.texts}
     assert not set(material.calibration) & set(material.profiled)
     assert not unseen & {*material.calibration, *material.profiled}
 

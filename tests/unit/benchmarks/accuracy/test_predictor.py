@@ -3,35 +3,42 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.predictor import (
+from benchmarks.accuracy.judge import Judge
+from benchmarks.accuracy.predictor import (
     Prediction,
-    Size,
-    Trial,
     measure,
     predicted_score,
     random_bits,
     sizes_of,
 )
 from checkpoints import Shape, write_checkpoint
-from plan_contracts import PlannedLayer, PlannedShard
+from plan_contracts import ImportanceTable, PlannedLayer, PlannedShard
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.importance import ProfileRequest, profile_importance
+from shard_builder.importance.submodel import Size
 from shard_builder.store_writer import StoreOptions, build_store
-from shard_runtime.store import ShardStore
+from shard_builder.task_file import Task
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TEXTS = ("w1 w2 w3", "w4 w5", "w6 w7 w8 w9", "w14")
 LENGTH = 8
-SHAPE = Shape(layers=2, heads=4, hidden=32, ffn=32)
+SHAPE = Shape(layers=2, heads=4, hidden=32, ffn=32, positions=70)
+
+
+class Trial(NamedTuple):
+    """A table, and the judge of its store on the same words."""
+
+    table: ImportanceTable
+    judge: Judge
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,8 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
         date=dt.date(2026, 11, 21),
     )
     table = profile_importance(request).table
-    return Trial(store=folder / "store", table=table, texts=TEXTS, sequence_length=LENGTH)
+    judge = Judge(folder / "store", Task(texts=TEXTS), folder / "answers")
+    return Trial(table, judge)
 
 
 def layers(*bits_by_layer: list[int]) -> tuple[PlannedLayer, ...]:
@@ -86,7 +94,7 @@ def test_a_mean_that_cannot_be_is_refused() -> None:
 
 
 def test_the_lowest_plan_is_predicted_at_base_and_the_highest_at_full(trial: Trial) -> None:
-    manifest = ShardStore.open(trial.store).manifest
+    manifest = trial.judge.store.manifest
     for depth, width in ((2, 4), (1, 3)):
         lowest, highest = (layers(*[[bits] * width] * depth) for bits in (2, 32))
         assert predicted_score(trial.table, manifest, lowest) == pytest.approx(
@@ -102,25 +110,23 @@ def test_the_lowest_plan_is_predicted_at_base_and_the_highest_at_full(trial: Tri
 
 
 def test_sizes_are_the_whole_the_middle_and_the_small(trial: Trial) -> None:
-    assert sizes_of(ShardStore.open(trial.store).manifest) == (Size(2, 4), Size(2, 2), Size(1, 1))
+    assert sizes_of(trial.judge.store.manifest) == (Size(2, 4), Size(2, 2), Size(1, 1))
 
 
 def test_every_series_is_measured(trial: Trial) -> None:
-    seen: list[tuple[int, int]] = []
-    rows = measure(trial, plans=2, progress=lambda done, total: seen.append((done, total)))
+    rows = measure(*trial, plans=2)
     assert len(rows) == 10
     assert [row.plans for row in rows] == [2] * 9 + [6]
     assert rows[-1].least == 0.9
-    assert seen[-1] == (24, 24)
 
 
 def test_plans_of_one_size_are_held_against_their_own_submodel(trial: Trial) -> None:
-    rows = measure(trial, plans=2)
+    rows = measure(*trial, plans=2)
     assert [row.reference for row in rows] == ["the submodel"] * 9 + ["the full model"]
 
 
 def test_the_submodel_of_the_full_size_is_the_full_model(trial: Trial) -> None:
-    for row in (*(rows := measure(trial, plans=4))[:3], rows[-1]):
+    for row in (*(rows := measure(*trial, plans=4))[:3], rows[-1]):
         assert row.to_full_model == row.correlation
         assert row.full_model_halves == row.halves
 

@@ -12,32 +12,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from plan_contracts import PlannedLayer, PlannedShard
-from shard_builder.evaluate import Evaluator
 from shard_builder.importance.agreement import rank_correlation
-from shard_builder.importance.distance import metric_of
 from shard_builder.importance.submodel import Size
-from shard_builder.inputs import many_at_a_time
-from shard_builder.process_pool import worker_pool
-from shard_builder.progress import Progress, silent
-from shard_runtime.engine import load_engine
-from shard_runtime.store import ShardStore
 from shard_runtime.weights import FULL_PRECISION_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from benchmarks.accuracy.judge import Judge
     from plan_contracts import ImportanceTable, ModelManifest
-    from shard_builder.importance.distance import Distances
-    from shard_builder.task_file import Text
     from shard_runtime.weights import FloatArray
 
 MEAN_BITS = (2.5, 3.0, 3.5)
@@ -49,23 +39,6 @@ LEAST_ACROSS = 0.9
 LEAST_SPLIT_HALF = 0.9
 
 Layers = tuple[PlannedLayer, ...]
-
-
-class Drawn(NamedTuple):
-    """A random plan, and whether to compare it with its own slices at the highest bitwidth too."""
-
-    layers: Layers
-    beside_own: bool
-
-
-class Measured(NamedTuple):
-    """Distances of a plan's outputs, one for each text.
-
-    To the full model's, and to those of the plan's own slices at the highest bitwidth.
-    """
-
-    to_full: Distances
-    to_own: Distances | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,39 +70,16 @@ class Prediction:
         return [f"{self.series}: rank correlation {self.correlation:.2f}, not {self.least}"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """A store, the table that predicts its plans, and the texts to judge it by."""
-
-    store: Path
-    table: ImportanceTable
-    texts: tuple[Text, ...]
-    sequence_length: int
-
-
 def measure(
-    trial: Trial,
-    *,
-    plans: int = PLANS,
-    seed: int = 0,
-    workers: int = 1,
-    progress: Progress = silent,
+    table: ImportanceTable, judge: Judge, *, plans: int = PLANS, seed: int = 0
 ) -> tuple[Prediction, ...]:
-    """One row for each of three sizes and mean bitwidths, and one for plans of every size."""
-    manifest = ShardStore.open(trial.store).manifest
+    """One row for each of three sizes and mean bitwidths, and one for plans of every size.
+
+    `judge` runs the plans of the table's store on texts that the table has not seen.
+    """
     generator = np.random.default_rng(seed)
-    series = dict(_series(trial, manifest, plans, generator))
-    drawn = [
-        Drawn(layers, beside_own=_of_one_size(of_series))
-        for of_series in series.values()
-        for layers in of_series
-    ]
-    with worker_pool(_Scorer(trial), workers=workers) as score_all:
-        measured = iter(_counted(score_all(drawn), len(drawn), progress))
-        return tuple(
-            _prediction(name, trial, manifest, of_series, [next(measured) for _ in of_series])
-            for name, of_series in series.items()
-        )
+    series = dict(_series(table, judge.store.manifest, plans, generator))
+    return tuple(_prediction(name, table, judge, of_series) for name, of_series in series.items())
 
 
 def sizes_of(manifest: ModelManifest) -> tuple[Size, Size, Size]:
@@ -184,7 +134,7 @@ def predicted_score(table: ImportanceTable, manifest: ModelManifest, layers: Lay
 
 
 def _series(
-    trial: Trial,
+    table: ImportanceTable,
     manifest: ModelManifest,
     plans: int,
     generator: np.random.Generator,
@@ -193,7 +143,7 @@ def _series(
 
     def drawn(size: Size, mean: float) -> Layers:
         bits = random_bits(bitwidths, size.shards, mean, generator)
-        return _layers(trial.table, manifest, size, bits)
+        return _layers(table, manifest, size, bits)
 
     for size in sizes_of(manifest):
         for mean in MEAN_BITS:
@@ -247,76 +197,53 @@ def _shard(manifest: ModelManifest, layer: int, index: int, bits: int) -> Planne
     return PlannedShard(slice=index, bits=bits, bytes=size, preload=False)
 
 
-class _Scorer:
-    """Measures plans; opens the store in the process that first asks."""
-
-    def __init__(self, trial: Trial) -> None:
-        self._trial = trial
-        self._exact: dict[Layers, FloatArray] = {}
-
-    def __call__(self, plan: Drawn) -> Measured:
-        outputs = self._evaluator.outputs(plan.layers)
-        distance = metric_of(self._store.architecture).distance
-        return Measured(
-            to_full=self._evaluator.distances(outputs),
-            to_own=distance(self._own(plan.layers), outputs) if plan.beside_own else None,
-        )
-
-    def _own(self, layers: Layers) -> FloatArray:
-        """Outputs of the same slices at the highest bitwidth."""
-        highest = self._store.manifest.bitwidths[-1]
-        exact = tuple(
-            PlannedLayer(
-                layer=row.layer,
-                shards=tuple(
-                    _shard(self._store.manifest, row.layer, shard.slice, highest)
-                    for shard in row.shards
-                ),
-            )
-            for row in layers
-        )
-        if exact not in self._exact:
-            self._exact[exact] = self._evaluator.outputs(exact)
-        return self._exact[exact]
-
-    @cached_property
-    def _store(self) -> ShardStore:
-        return ShardStore.open(self._trial.store)
-
-    @cached_property
-    def _evaluator(self) -> Evaluator:
-        inputs = many_at_a_time(self._store, self._trial.texts, self._trial.sequence_length)
-        return Evaluator(self._store, inputs, load_engine("numpy", self._store))
-
-
-def _counted(measured: Iterator[Measured], total: int, progress: Progress) -> Iterator[Measured]:
-    for done, of_plan in enumerate(measured, start=1):
-        progress(done, total)
-        yield of_plan
-
-
 def _prediction(
-    series: str,
-    trial: Trial,
-    manifest: ModelManifest,
-    plans: Sequence[Layers],
-    measured: Sequence[Measured],
+    series: str, table: ImportanceTable, judge: Judge, plans: Sequence[Layers]
 ) -> Prediction:
-    predicted = [predicted_score(trial.table, manifest, layers) for layers in plans]
-    to_full = np.array([-of_plan.to_full for of_plan in measured])
-    to_own = [-of_plan.to_own for of_plan in measured if of_plan.to_own is not None]
-    scores = np.array(to_own) if to_own else to_full
+    predicted = [predicted_score(table, judge.store.manifest, layers) for layers in plans]
+    to_full = _scores(judge, plans, [judge.full] * len(plans))
+    beside_own = _of_one_size(plans)
+    scores = _scores(judge, plans, [_own(judge, of) for of in plans]) if beside_own else to_full
     return Prediction(
         series=series,
         plans=len(plans),
-        reference="the submodel" if to_own else "the full model",
+        reference="the submodel" if beside_own else "the full model",
         correlation=rank_correlation(predicted, scores.mean(axis=1)),
         halves=_of_halves(scores),
         to_full_model=rank_correlation(predicted, to_full.mean(axis=1)),
         full_model_halves=_of_halves(to_full),
-        least=LEAST_AT_FIXED_BITS if to_own else LEAST_ACROSS,
+        least=LEAST_AT_FIXED_BITS if beside_own else LEAST_ACROSS,
         measured_worst=float(scores.mean(axis=1).min()),
         measured_best=float(scores.mean(axis=1).max()),
+    )
+
+
+def _scores(
+    judge: Judge, plans: Sequence[Layers], references: Sequence[FloatArray]
+) -> NDArray[np.float64]:
+    """(plans, texts): minus the distances of the plans' answers to these."""
+    return np.array(
+        [
+            -judge.distances(reference, judge.outputs(layers))
+            for reference, layers in zip(references, plans, strict=True)
+        ]
+    )
+
+
+def _own(judge: Judge, layers: Layers) -> FloatArray:
+    """Answers of the same slices at the highest bitwidth."""
+    manifest = judge.store.manifest
+    highest = manifest.bitwidths[-1]
+    return judge.outputs(
+        [
+            PlannedLayer(
+                layer=row.layer,
+                shards=tuple(
+                    _shard(manifest, row.layer, shard.slice, highest) for shard in row.shards
+                ),
+            )
+            for row in layers
+        ]
     )
 
 
