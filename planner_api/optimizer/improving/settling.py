@@ -13,18 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from planner_api.optimizer.choice import (
-    ABSENT,
-    Choice,
-    evaluate,
-    layer_reads_us,
-    layer_steps_us,
-)
+from planner_api.optimizer.choice import ABSENT, evaluate
 from planner_api.optimizer.solution import Candidate, preference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from planner_api.optimizer.choice import Choice
     from planner_api.optimizer.problem import Problem
 
 MOST_CHANGES = 2000
@@ -69,7 +64,6 @@ def settled(problem: Problem, candidate: Candidate) -> Candidate:
 
 def _equal_moves(problem: Problem, choice: Choice) -> Moves:
     """Every move to another state of the same gain; of those with like effects the first."""
-    depth = choice.pair.depth
     usable, chosen = problem.usable(choice.pair), choice.chosen
     free = ~chosen[:, None, :] | np.eye(problem.slices, dtype=np.bool_)
     some_state: NDArray[np.bool_] = np.logical_or.reduce(usable, axis=(2, 3))
@@ -78,20 +72,8 @@ def _equal_moves(problem: Problem, choice: Choice) -> Moves:
     equal = usable[layer, new] & (problem.gain[layer, new] == gain[:, None])[..., None]
     slot, bits, preload = np.nonzero(equal)
     layer, old, new = layer[slot], old[slot], new[slot]
-    read_us, sizes = problem.read_us[:depth], problem.shard_bytes[:depth]
-    was, bits_were = choice.preload[layer, old], choice.bits[layer, old]
-    now, before = preload.astype(np.bool_), sizes[layer, old, bits_were]
-    after = sizes[layer, new, bits]
-    effects = np.stack(
-        [
-            np.where(now, 0, read_us[layer, new, bits])
-            - np.where(was, 0, read_us[layer, old, bits_were]),
-            problem.decode_us[bits] - problem.decode_us[bits_were],
-            np.where(now, 0, after) - np.where(was, 0, before),
-            np.where(now, after, 0) - np.where(was, before, 0),
-        ],
-        axis=1,
-    )
+    was = choice.bits[layer, old], choice.preload[layer, old]
+    effects = _amounts(problem, layer, new, bits, preload) - _amounts(problem, layer, old, *was)
     moves = Moves(layer, old, new, bits, preload, effects)
     changed = moves.take(np.nonzero(effects.any(axis=1))[0])
     rows = np.column_stack([changed.layer, changed.effects])
@@ -135,16 +117,30 @@ def _quickest(problem: Problem, candidate: Candidate, sides: list[Moves]) -> Can
 
 def _totals(problem: Problem, choice: Choice) -> NDArray[np.int64]:
     """(depth, 4): of each layer what `Moves.effects` are changes of."""
-    sizes = choice.pick(problem.shard_bytes)
-    return np.stack(
-        [
-            layer_reads_us(problem, choice),
-            layer_steps_us(problem, choice),
-            np.where(choice.preload, 0, sizes).sum(axis=1),
-            np.where(choice.preload, sizes, 0).sum(axis=1),
-        ],
-        axis=1,
-    )
+    layer, index = np.nonzero(choice.chosen)
+    states = choice.bits[layer, index], choice.preload[layer, index]
+    totals = np.zeros((choice.pair.depth, 4), dtype=np.int64)
+    totals[:, 1] = problem.layer_us[choice.pair.width]
+    np.add.at(totals, layer, _amounts(problem, layer, index, *states))
+    return totals
+
+
+def _amounts(
+    problem: Problem,
+    layer: NDArray[np.intp],
+    index: NDArray[np.intp],
+    bits: NDArray[np.integer],
+    preload: NDArray[np.integer] | NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """(shards, 4): us to read and to decode, bytes streamed and preloaded, of shards in states."""
+    sizes = problem.shard_bytes[layer, index, bits]
+    amounts = [
+        np.where(preload, 0, problem.read_us[layer, index, bits]),
+        problem.decode_us[bits],
+        np.where(preload, 0, sizes),
+        np.where(preload, sizes, 0),
+    ]
+    return np.stack(amounts, axis=1)
 
 
 def _cost(candidate: Candidate) -> tuple[int, int]:
