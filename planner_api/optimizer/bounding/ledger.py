@@ -59,11 +59,12 @@ class Ledger:
     def prove(self, bounds: NDArray[np.float64], multipliers: Multipliers) -> None:
         """Bounds of all widths of a depth that these prices give; (M,)."""
         row = self.ceilings[multipliers.depth - 1]
-        least = least_bounds(self._problem, multipliers, self.range)
-        proven = np.where(bounds < least, -np.inf, bounds)
-        for index in np.flatnonzero(proven < row).tolist():
+        if (bounds < self._problem.base[multipliers.depth - 1]).any():
+            least = least_bounds(self._problem, multipliers, self.range)
+            bounds = np.where(bounds < least, -np.inf, bounds)
+        for index in np.flatnonzero(bounds < row).tolist():
             self._proofs[Pair(multipliers.depth, index + 1)] = multipliers
-        np.minimum(row, proven, out=row)
+        np.minimum(row, bounds, out=row)
 
     def take_word(self, pair: Pair, bound: float) -> None:
         """A solver says that no plan of the pair scores more; -inf: that it holds none."""
@@ -83,15 +84,16 @@ class Ledger:
 
     def largest(self, bounds: Iterable[PairBound]) -> float:
         """The largest bound of all pairs that may hold a plan; -inf if none may."""
-        return max(
-            (
-                bound.upper_bound
-                for bound in bounds
-                if self._at_sight[bound.depth - 1, bound.width - 1]
-                and bound.upper_bound >= least_bound(self._problem, bound, self.range)
-                and self._words.get(Pair(bound.depth, bound.width)) != -np.inf
-            ),
-            default=-np.inf,
+        falling = sorted(bounds, key=lambda bound: -bound.upper_bound)
+        return next(
+            (bound.upper_bound for bound in falling if self._may_hold_plans(bound)), -np.inf
+        )
+
+    def _may_hold_plans(self, bound: PairBound) -> bool:
+        return (
+            bool(self._at_sight[bound.depth - 1, bound.width - 1])
+            and bound.upper_bound >= least_bound(self._problem, bound, self.range)
+            and self._words.get(Pair(bound.depth, bound.width)) != -np.inf
         )
 
     def _certify(self, depth: int, upper_bound: float) -> dict[Pair, PairBound]:
