@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from planner_api.commands.tables import PLAIN_UNIT, kibibytes, score
+from planner_api.commands.tables import in_unit, kibibytes, score
 from shard_builder.calibration import EXAMPLE_TEXT, calibrate
 from shard_builder.checkpoint import read_checkpoint
 from shard_builder.commands import ProfileOptions, profile
@@ -89,8 +89,8 @@ def profile_importance(store: Path, out: Path, *, options: ProfileOptions, worke
         )
     whole = (table.full or table.base)[-1][-1]
     console = Console()
-    unit = "" if table.unit == PLAIN_UNIT else f" in {table.unit}"
-    console.print(f"{table.metric} of {table.model}{unit}, {table.provenance.source}")
+    metric = in_unit(f"{table.metric} of {table.model}", table.unit)
+    console.print(f"{metric}, {table.provenance.source}")
     console.print(f"lowest bitwidth: {score(table.base[-1][-1])}, highest: {score(whole)}")
     if agreement is not None:
         console.print(f"rank correlation of the tables of two halves of the text: {agreement:.2f}")

@@ -13,7 +13,7 @@ from rich.table import Table
 from plan_contracts import ContractError
 from planner_api.commands.build import progress
 from planner_api.commands.plan import write_plan
-from planner_api.commands.tables import PLAIN_UNIT, milliseconds, show_response
+from planner_api.commands.tables import in_unit, milliseconds, show_response
 from planner_api.errors import InvalidRequestError
 from planner_api.services.re_measure import Measured, re_measure
 from shard_builder.evaluate import Evaluator, score_of
@@ -107,7 +107,7 @@ def _show(console: Console, found: ReMeasured, unit: str) -> None:
 
 def _table(plans: Iterable[MeasuredPlan], unit: str) -> Table:
     """The best first, which is the one chosen; fits 80 characters."""
-    title = f"measured plans, scores in {unit}" if unit != PLAIN_UNIT else "measured plans"
+    title = in_unit("measured plans, scores", unit)
     table = Table(title=title, title_justify="left", box=SIMPLE)
     for head in ("policy", "size", "latency", "predicted", "measured", "s.e.", "accuracy"):
         table.add_column(head, justify="left" if head == "policy" else "right", no_wrap=True)

@@ -46,6 +46,11 @@ def with_unit(number: str, unit: str) -> str:
     return number if unit == PLAIN_UNIT else f"{number} {unit}"
 
 
+def in_unit(name: str, unit: str) -> str:
+    """What scores are called, and their unit, if they have one."""
+    return name if unit == PLAIN_UNIT else f"{name} in {unit}"
+
+
 def show_response(console: Console, response: PlanResponse) -> None:
     """Status, plan, certificate, simulation, baselines, and why not."""
     plan = response.plan

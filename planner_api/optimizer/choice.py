@@ -108,6 +108,22 @@ def timeline(problem: Problem, choice: Choice) -> tuple[LayerTimes, ...]:
     return tuple(layers)
 
 
+def latencies_us(
+    reads: NDArray[np.int64], steps: NDArray[np.int64], read_ahead: int | None
+) -> NDArray[np.int64]:
+    """(K,): end of the last layer's compute of K plans at once, from (K, depth) times."""
+    read_end = compute_end = np.zeros(len(reads), dtype=np.int64)
+    computed: list[NDArray[np.int64]] = []
+    for layer in range(reads.shape[1]):
+        if read_ahead is not None and layer - 1 - read_ahead >= 0:
+            waits = np.maximum(read_end, computed[layer - 1 - read_ahead])
+            read_end = np.where(reads[:, layer] > 0, waits, read_end)
+        read_end = read_end + reads[:, layer]
+        compute_end = np.maximum(compute_end, read_end) + steps[:, layer]
+        computed.append(compute_end)
+    return compute_end
+
+
 def layer_reads_us(problem: Problem, choice: Choice) -> NDArray[np.int64]:
     """(depth,): time the storage is busy with each layer's streamed shards."""
     return np.where(choice.preload, 0, choice.pick(problem.read_us)).sum(axis=1)
@@ -130,14 +146,19 @@ def peak_memory(
     problem: Problem, pair: Pair, streamed_bytes: NDArray[np.int64], preloaded_bytes: int
 ) -> int:
     """The most memory the runtime allocates (CONTRACTS, `memory_bytes`)."""
-    reach = pair.depth if problem.read_ahead is None else problem.read_ahead + 1
-    windows = [int(streamed_bytes[low : low + reach].sum()) for low in range(pair.depth)]
+    window = int(largest_windows(streamed_bytes[None], problem.read_ahead)[0])
     return (
-        problem.constant_bytes
-        + pair.width * problem.decoded_shard_bytes
-        + preloaded_bytes
-        + max(windows)
+        problem.constant_bytes + pair.width * problem.decoded_shard_bytes + preloaded_bytes + window
     )
+
+
+def largest_windows(streamed: NDArray[np.int64], read_ahead: int | None) -> NDArray[np.int64]:
+    """(K,): the most streamed bytes of any layers l..l+read_ahead (all if None), of (K, depth)."""
+    total = np.pad(streamed.cumsum(axis=1), ((0, 0), (1, 0)))
+    if read_ahead is None:
+        return total[:, -1]
+    reach = min(read_ahead + 1, streamed.shape[1])
+    return (total[:, reach:] - total[:, :-reach]).max(axis=1)
 
 
 def objective(problem: Problem, choice: Choice) -> float:

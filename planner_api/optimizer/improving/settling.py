@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from planner_api.optimizer.choice import ABSENT, evaluate
+from planner_api.optimizer.choice import ABSENT, evaluate, largest_windows, latencies_us
 from planner_api.optimizer.solution import Candidate, preference
 
 if TYPE_CHECKING:
@@ -68,8 +68,10 @@ def _equal_moves(problem: Problem, choice: Choice) -> Moves:
     free = ~chosen[:, None, :] | np.eye(problem.slices, dtype=np.bool_)
     some_state: NDArray[np.bool_] = np.logical_or.reduce(usable, axis=(2, 3))
     layer, old, new = np.nonzero(chosen[:, :, None] & free & some_state[:, None, :])
-    gain = problem.gain[layer, old, choice.bits[layer, old]]
-    equal = usable[layer, new] & (problem.gain[layer, new] == gain[:, None])[..., None]
+    counts = problem.scale[choice.pair.depth - 1, choice.pair.width - 1] > 0
+    gain = problem.gain * counts
+    now = gain[layer, old, choice.bits[layer, old]]
+    equal = usable[layer, new] & (gain[layer, new] == now[:, None])[..., None]
     slot, bits, preload = np.nonzero(equal)
     layer, old, new = layer[slot], old[slot], new[slot]
     was = choice.bits[layer, old], choice.preload[layer, old]
@@ -104,10 +106,12 @@ def _quickest(problem: Problem, candidate: Candidate, sides: list[Moves]) -> Can
         after[np.arange(count), side.layer] += side.effects
     reads, steps, streamed, preloaded = np.moveaxis(after, 2, 0)
     held = preloaded.sum(axis=1)
-    fits = _peaks(problem, choice.pair.width, streamed, held) <= problem.memory_bytes
+    spent = problem.constant_bytes + choice.pair.width * problem.decoded_shard_bytes
+    peak = spent + held + largest_windows(streamed, problem.read_ahead)
+    fits = peak <= problem.memory_bytes
     if not fits.any():
         return None
-    latency = _latencies(problem, reads, steps)
+    latency = latencies_us(reads, steps, problem.read_ahead)
     best = np.lexsort((held + streamed.sum(axis=1), latency, ~fits))[:1]
     made = _made(choice, [side.take(best) for side in sides])
     found = Candidate(choice=made, evaluation=evaluate(problem, made))
@@ -146,33 +150,6 @@ def _amounts(
 def _cost(candidate: Candidate) -> tuple[int, int]:
     evaluation = candidate.evaluation
     return evaluation.latency_us, evaluation.read_bytes + evaluation.preload_bytes
-
-
-def _latencies(
-    problem: Problem, reads: NDArray[np.int64], steps: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """When the last layer is computed, of many choices at once; both arrays (choices, depth)."""
-    ends: list[NDArray[np.int64]] = []
-    read_end = compute_end = np.zeros(len(reads), dtype=np.int64)
-    for layer in range(reads.shape[1]):
-        if problem.read_ahead is not None and layer > problem.read_ahead:
-            freed = np.maximum(read_end, ends[layer - 1 - problem.read_ahead])
-            read_end = np.where(reads[:, layer] > 0, freed, read_end)
-        read_end = read_end + reads[:, layer]
-        compute_end = np.maximum(compute_end, read_end) + steps[:, layer]
-        ends.append(compute_end)
-    return compute_end
-
-
-def _peaks(
-    problem: Problem, width: int, streamed: NDArray[np.int64], preloaded: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The most memory, of many choices at once; `streamed`: (choices, depth) bytes."""
-    depth = streamed.shape[1]
-    reach = depth if problem.read_ahead is None else min(problem.read_ahead + 1, depth)
-    sums = np.concatenate([np.zeros((len(streamed), 1), np.int64), streamed.cumsum(axis=1)], axis=1)
-    windows = (sums[:, reach:] - sums[:, :-reach]).max(axis=1)
-    return problem.constant_bytes + width * problem.decoded_shard_bytes + preloaded + windows
 
 
 def _made(choice: Choice, sides: list[Moves]) -> Choice:

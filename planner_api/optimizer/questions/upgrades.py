@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner_api.optimizer.choice import layer_reads_us, layer_steps_us
+from planner_api.optimizer.choice import (
+    largest_windows,
+    latencies_us,
+    layer_reads_us,
+    layer_steps_us,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,11 +72,12 @@ def shortages(problem: Problem, choice: Choice, changes: Raises) -> Shortages:
     before = choice.bits[changes.layer, changes.slice]
     decode_change = problem.decode_us[changes.bits] - problem.decode_us[before]
     steps = _with_changes(layer_steps_us(problem, choice), changes, decode_change)
-    latency = _latencies_us(reads, steps, problem.read_ahead)
+    latency = latencies_us(reads, steps, problem.read_ahead)
     sizes = choice.pick(problem.shard_bytes)
     streamed_change = _streamed_change(problem.shard_bytes, choice, changes)
     streamed = np.where(choice.preload, 0, sizes).sum(axis=1)
-    windows = _largest_windows(_with_changes(streamed, changes, streamed_change), problem)
+    streamed = _with_changes(streamed, changes, streamed_change)
+    windows = largest_windows(streamed, problem.read_ahead)
     size_change = _entries(problem.shard_bytes, changes) - sizes[changes.layer, changes.slice]
     preloaded = sizes[choice.preload].sum() + size_change - streamed_change
     held = problem.constant_bytes + choice.pair.width * problem.decoded_shard_bytes
@@ -103,28 +109,3 @@ def _with_changes(
     rows = np.repeat(by_layer[None, :], len(amount), axis=0)
     rows[np.arange(len(amount)), changes.layer] += amount
     return rows
-
-
-def _latencies_us(
-    reads: NDArray[np.int64], steps: NDArray[np.int64], read_ahead: int | None
-) -> NDArray[np.int64]:
-    """(K,): end of the last layer's compute of K plans at once (PLANNING, "Time")."""
-    read_end = compute_end = np.zeros(len(reads), dtype=np.int64)
-    computed: list[NDArray[np.int64]] = []
-    for layer in range(reads.shape[1]):
-        if read_ahead is not None and layer - 1 - read_ahead >= 0:
-            waits = np.maximum(read_end, computed[layer - 1 - read_ahead])
-            read_end = np.where(reads[:, layer] > 0, waits, read_end)
-        read_end = read_end + reads[:, layer]
-        compute_end = np.maximum(compute_end, read_end) + steps[:, layer]
-        computed.append(compute_end)
-    return compute_end
-
-
-def _largest_windows(streamed: NDArray[np.int64], problem: Problem) -> NDArray[np.int64]:
-    """(K,): the most streamed bytes of any layers l..l+read_ahead (all from l if None)."""
-    total = np.pad(streamed.cumsum(axis=1), ((0, 0), (1, 0)))
-    if problem.read_ahead is None:
-        return total[:, -1]
-    reach = min(problem.read_ahead + 1, streamed.shape[1])
-    return (total[:, reach:] - total[:, :-reach]).max(axis=1)
